@@ -1,0 +1,40 @@
+"""The one error that a user is meant to read."""
+
+from __future__ import annotations
+
+
+class SeqlabError(Exception):
+    """Something the user can put right, said in full.
+
+    The message reads, each part on a line of its own and left out where it is empty::
+
+        data/train.conll:17: wrong number of columns
+          expected: 4 columns (token, upos, xpos, ner)
+          received: 3 columns: 'From ADP IN'
+          remedy: write the missing column, or name the columns in corpus.files.columns
+
+    Args:
+        what: what is wrong, in one line.
+        where: `file`, `file:line` or `file:line:column` for data, a parameter's name for a parameter.
+        expected: what would have been right.
+        received: what was found instead.
+        remedy: what to do now.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        expected: str = "",
+        received: str = "",
+        remedy: str = "",
+    ) -> None:
+        self.what, self.where = what, where
+        self.expected, self.received, self.remedy = expected, received, remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        first = f"{self.where}: {self.what}" if self.where else self.what
+        parts = [("expected", self.expected), ("received", self.received), ("remedy", self.remedy)]
+        return "\n".join([first, *(f"  {name}: {text}" for name, text in parts if text)])
