@@ -1,0 +1,162 @@
+"""From the bytes of a file to its lines of text, or to what is wrong with them."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from os import PathLike
+from pathlib import Path
+
+from seqlab.corpus.errors import CorpusError
+
+_CHUNK_BYTES = 1 << 18
+_COMPRESSED_CHUNK_BYTES = 1 << 12  # small, since zstd may unpack each to many times its size
+_MAX_LINE_BYTES = 1 << 20
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def scan_lines(path: str | PathLike[str], *, display_name: str | None = None) -> Iterator[str | CorpusError]:
+    """Read a UTF-8 file line by line, in memory bounded by the longest line.
+
+    A name that ends in `.gz` or `.zst` is unpacked while it is read. A byte order mark is dropped, and CRLF
+    ends a line as LF does.
+
+    Args:
+        path: the file to read.
+        display_name: the name of the file in errors, where the user knows it by another one.
+
+    Yields:
+        One item for each line, so that counting the items counts the lines: its text without the line end, or
+        an error, not raised, where the line is not UTF-8, or holds a NUL or a carriage return.
+
+    Raises:
+        CorpusError: there is no such file or it cannot be read, its compressed form is cut or broken, a line
+            is longer than 1 MiB, or the file changed while it was read.
+    """
+    path = Path(path)
+    name = display_name or str(path)
+    identity = _identify(path, name)
+    line, rest = 0, b""
+    try:
+        for chunk in _read_chunks(path, name):
+            complete, newline, rest = (rest + chunk).rpartition(b"\n")
+            if newline:
+                for item in _decode(complete, line, name):
+                    line += 1
+                    yield item
+            if len(rest) > _MAX_LINE_BYTES:
+                raise CorpusError(
+                    "the line is too long",
+                    file=name,
+                    line=line + 1,
+                    expected=f"at most {_MAX_LINE_BYTES} bytes",
+                    received=f"{len(rest)} bytes without a line end",
+                    remedy="check that this is a text file with one token on each line",
+                )
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _broken_archive(name, line, str(error)) from error
+    except OSError as error:
+        raise CorpusError("the file cannot be read", file=name, line=line, received=str(error)) from error
+    if rest:
+        yield from _decode(rest, line, name)
+    if _identify(path, name) != identity:
+        raise CorpusError(
+            "the file changed while it was read",
+            file=name,
+            expected="the same size and time of change before and after",
+            remedy="run again once nothing writes to it",
+        )
+
+
+def _identify(path: Path, name: str) -> tuple[int, int, int]:
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise CorpusError("no such file", file=name, remedy="check the path") from error
+    except OSError as error:
+        raise CorpusError("the file cannot be read", file=name, received=str(error)) from error
+    if path.is_dir():
+        raise CorpusError("this is a folder", file=name, expected="a file", remedy="name a file in it")
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _read_chunks(path: Path, name: str) -> Iterator[bytes]:
+    if path.suffix == ".zst":
+        yield from _read_zstandard(path, name)
+        return
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def _read_zstandard(path: Path, name: str) -> Iterator[bytes]:
+    # The library's own stream reader takes a cut file for a complete one; its frame objects know better.
+    import zstandard
+
+    frame = None
+    with path.open("rb") as stream:
+        while packed := stream.read(_COMPRESSED_CHUNK_BYTES):
+            while packed:
+                frame = frame or zstandard.ZstdDecompressor().decompressobj()
+                try:
+                    chunk = frame.decompress(packed)
+                except zstandard.ZstdError as error:
+                    raise _broken_archive(name, 0, str(error)) from error
+                packed = b""
+                if frame.eof:
+                    packed, frame = frame.unused_data, None
+                if chunk:
+                    yield chunk
+    if frame is not None:
+        raise EOFError("the compressed file ended before its end marker was reached")
+
+
+def _broken_archive(name: str, line: int, received: str) -> CorpusError:
+    return CorpusError(
+        "the compressed file is cut or broken",
+        file=name,
+        line=line,
+        received=received,
+        remedy="fetch or pack it again",
+    )
+
+
+def _decode(data: bytes, lines_before: int, name: str) -> list[str] | list[str | CorpusError]:
+    """Decode whole lines, all at once where nothing is wrong with any of them."""
+    if not lines_before:
+        data = data.removeprefix(_BYTE_ORDER_MARK)
+    data = data.replace(b"\r\n", b"\n").removesuffix(b"\r")
+    if b"\0" not in data and b"\r" not in data:
+        with suppress(UnicodeDecodeError):
+            return data.decode().split("\n")
+    return [_decode_line(raw, lines_before + i, name) for i, raw in enumerate(data.split(b"\n"), start=1)]
+
+
+def _decode_line(raw: bytes, line: int, name: str) -> str | CorpusError:
+    for byte, what in ((b"\0", "NUL in the text"), (b"\r", "carriage return inside a line")):
+        if byte in raw:
+            column = len(raw[: raw.index(byte)].decode(errors="replace")) + 1
+            return CorpusError(
+                what,
+                file=name,
+                line=line,
+                column=column,
+                expected="text in UTF-8, its lines ended by LF or CRLF",
+                received=repr(byte)[1:],
+                remedy=f"remove it, or if the file is in UTF-16: iconv -f UTF-16 -t UTF-8 {name}",
+            )
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        byte = raw[error.start : error.start + 1]
+        return CorpusError(
+            "the text is not UTF-8",
+            file=name,
+            line=line,
+            column=len(raw[: error.start].decode()) + 1,
+            expected="text in UTF-8",
+            received=f"byte 0x{byte.hex().upper()}, which is {byte.decode('latin-1')!r} in Latin-1",
+            remedy=f"if the file is in Latin-1, convert it: iconv -f ISO-8859-1 -t UTF-8 {name}",
+        )

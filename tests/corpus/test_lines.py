@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import gzip
+import os
+
+import pytest
+import zstandard
+
+from seqlab.corpus.errors import CorpusError
+from seqlab.corpus.lines import scan_lines
+
+TEXT = "Zürich\tB-LOC\n\nשלום\tO\n"
+LINES = ["Zürich\tB-LOC", "", "שלום\tO"]
+
+
+def write(tmp_path, content, name="a.conll"):
+    path = tmp_path / name
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [("a.conll", bytes), ("a.conll.gz", gzip.compress), ("a.conll.zst", zstandard.ZstdCompressor().compress)],
+)
+def test_plain_and_compressed_files_read_alike(tmp_path, name, pack):
+    assert list(scan_lines(write(tmp_path, pack(TEXT.encode()), name))) == LINES
+
+
+def test_a_zstandard_file_of_several_frames_is_read_to_its_end(tmp_path):
+    pack = zstandard.ZstdCompressor().compress
+    path = write(tmp_path, pack(b"a\nb") + pack(b"c\nd\n"), "a.zst")
+    assert list(scan_lines(path)) == ["a", "bc", "d"]
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b"", []),
+        (b"\n", [""]),
+        (b"a", ["a"]),
+        (b"a\r\nb\r\n", ["a", "b"]),
+        (b"a\r\nb\r", ["a", "b"]),
+        (b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n", ["a", "\ufeffb"]),
+        (b"\xef\xbb\xbfa", ["a"]),
+        ("a\u2028b\u0085c\x0bd\n".encode(), ["a\u2028b\u0085c\x0bd"]),
+    ],
+)
+def test_line_ends_and_byte_order_marks(tmp_path, content, lines):
+    assert list(scan_lines(write(tmp_path, content))) == lines
+
+
+def test_lines_longer_than_a_chunk_are_put_together(tmp_path):
+    lines = ["x" * 700_000, "é" * 300_000, "end"]
+    assert list(scan_lines(write(tmp_path, "\n".join(lines).encode()))) == lines
+
+
+def test_latin_1_is_named_and_reading_goes_on(tmp_path):
+    first, error, last = scan_lines(
+        write(tmp_path, "Zürich\nab café\nend".encode("latin-1").replace(b"\xfc", b"u"))
+    )
+    assert (first, last) == ("Zurich", "end")
+    assert isinstance(error, CorpusError)
+    assert str(error) == (
+        f"{tmp_path}/a.conll:2:7: the text is not UTF-8\n"
+        "  expected: text in UTF-8\n"
+        "  received: byte 0xE9, which is 'é' in Latin-1\n"
+        f"  remedy: if the file is in Latin-1, convert it: iconv -f ISO-8859-1 -t UTF-8 {tmp_path}/a.conll"
+    )
+
+
+def test_nul_is_an_error_of_its_line(tmp_path):
+    _, error, last = scan_lines(write(tmp_path, b"a\nb\0c\nd\n"), display_name="my.conll")
+    assert str(error) == (
+        "my.conll:2:2: NUL in the text\n"
+        "  expected: text in UTF-8, its lines ended by LF or CRLF\n"
+        "  received: '\\x00'\n"
+        "  remedy: remove it, or if the file is in UTF-16: iconv -f UTF-16 -t UTF-8 my.conll"
+    )
+    assert last == "d"
+
+
+def test_a_carriage_return_inside_a_line_is_an_error(tmp_path):
+    (error,) = scan_lines(write(tmp_path, b"a\tO\rb\tO\r"))
+    assert "a.conll:1:4: carriage return inside a line" in str(error)
+
+
+@pytest.mark.parametrize(("name", "pack"), [("a.gz", gzip.compress), ("a.zst", zstandard.compress)])
+def test_a_cut_archive_is_refused(tmp_path, name, pack):
+    packed = pack(os.urandom(50_000).hex().encode())
+    with pytest.raises(
+        CorpusError, match=rf"{name}.*: the compressed file is cut or broken\n  received: .*end"
+    ):
+        list(scan_lines(write(tmp_path, packed[: len(packed) // 2], name)))
+
+
+@pytest.mark.parametrize("name", ["a.gz", "a.zst"])
+def test_what_is_no_archive_is_refused(tmp_path, name):
+    with pytest.raises(CorpusError, match="the compressed file is cut or broken"):
+        list(scan_lines(write(tmp_path, b"<html>not found</html>", name)))
+
+
+def test_a_flipped_byte_in_an_archive_is_refused(tmp_path):
+    packed = bytearray(gzip.compress(b"a\tO\n" * 1000))
+    packed[-6] ^= 1
+    with pytest.raises(CorpusError, match="the compressed file is cut or broken"):
+        list(scan_lines(write(tmp_path, bytes(packed), "a.gz")))
+
+
+def test_a_line_without_end_is_refused_in_bounded_memory(tmp_path):
+    path = write(tmp_path, gzip.compress(b"a\n" + b"x" * 40_000_000), "a.gz")
+    with pytest.raises(
+        CorpusError, match=r"a\.gz:2: the line is too long\n  expected: at most 1048576 bytes"
+    ):
+        list(scan_lines(path))
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(CorpusError, match=r"none\.conll: no such file\n  remedy: check the path"):
+        list(scan_lines(tmp_path / "none.conll"))
+
+
+def test_a_folder(tmp_path):
+    with pytest.raises(CorpusError, match="this is a folder\n  expected: a file"):
+        list(scan_lines(tmp_path))
+
+
+def test_a_path_through_a_file(tmp_path):
+    path = write(tmp_path, b"a")
+    with pytest.raises(CorpusError, match="the file cannot be read"):
+        list(scan_lines(path / "b"))
+
+
+def test_a_file_that_grows_while_it_is_read(tmp_path):
+    path = write(tmp_path, b"a\n")
+    lines = scan_lines(path, display_name="my.conll")
+    assert next(lines) == "a"
+    with path.open("ab") as stream:
+        stream.write(b"b\n")
+    with pytest.raises(CorpusError, match=r"my\.conll: the file changed while it was read"):
+        list(lines)
+
+
+def test_a_file_that_is_removed_while_it_is_read(tmp_path):
+    path = write(tmp_path, b"a\n")
+    lines = scan_lines(path)
+    next(lines)
+    path.unlink()
+    with pytest.raises(CorpusError, match="no such file"):
+        list(lines)
