@@ -1,0 +1,86 @@
+"""tf.data pipelines over encoded splits.
+
+Training shuffles by (seed, epoch) and drops the remainder of each bucket; evaluation keeps the order of the
+rows, loses none, and fills a short last batch up with rows that weigh 0 but hold one token.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from seqlab.batching.buckets import Bucket, Windows
+from seqlab.batching.encoding import EncodedSplit
+from seqlab.batching.vocabulary import UNKNOWN_ID
+
+
+def row_order(num_rows: int, *, seed: int, epoch: int) -> np.ndarray:
+    """The order of rows in an epoch: a permutation, int64 (rows,), a pure function of (seed, epoch)."""
+    return np.random.default_rng([seed, epoch]).permutation(num_rows)
+
+
+def training_dataset(
+    split: EncodedSplit, windows: Windows, buckets: list[Bucket], *, seed: int, epoch: int
+) -> tf.data.Dataset:
+    """Batches `(features, tag_ids, sample_weight)` of one epoch, as the batch contract says.
+
+    Every batch has one of `len(buckets)` static shapes; rows that do not fill a batch are dropped.
+    """
+    order = row_order(len(windows), seed=seed, epoch=epoch)
+    batches = _batches(split, windows, buckets, order, drop_remainder=True)
+    return batches.map(lambda features, tag_ids, weight, row_ids: (features, tag_ids, weight)).prefetch(2)
+
+
+def evaluation_dataset(split: EncodedSplit, windows: Windows, buckets: list[Bucket]) -> tf.data.Dataset:
+    """Batches `(features, tag_ids, sample_weight, row_ids)` of all rows; a filling row's id, int64, is -1.
+
+    Raises:
+        tf.errors.InvalidArgumentError: while iterating, a row is longer than the last bucket.
+    """
+    return _batches(split, windows, buckets, np.arange(len(windows)), drop_remainder=False).prefetch(2)
+
+
+def _batches(
+    split: EncodedSplit, windows: Windows, buckets: list[Bucket], order: np.ndarray, *, drop_remainder: bool
+) -> tf.data.Dataset:
+    type_ids, tag_ids = tf.constant(split.type_ids), tf.constant(split.tag_ids)
+    starts, lengths = tf.constant(windows.start), tf.constant(windows.length)
+    tables = {name: tf.constant(values) for name, values in split.features.items()}
+    sizes = tf.constant([bucket.batch_size for bucket in buckets], tf.int64)
+    boundaries = tf.constant([bucket.length for bucket in buckets], tf.int64)
+
+    def row(row_id: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        start, stop = starts[row_id], starts[row_id] + lengths[row_id]
+        return type_ids[start:stop], tag_ids[start:stop], row_id
+
+    def fill(types: tf.Tensor, tags: tf.Tensor, row_ids: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        length = tf.shape(types, tf.int64)[1]
+        size = sizes[tf.searchsorted(boundaries, length[None])[0]]
+        missing = [[0, size - tf.shape(types, tf.int64)[0]], [0, 0]]
+        filled = tf.pad(row_ids[:, None], missing, constant_values=-1)[:, 0]
+        return tf.pad(types, missing), tf.pad(tags, missing), filled
+
+    def batch(types: tf.Tensor, tags: tf.Tensor, row_ids: tf.Tensor) -> tuple:
+        features = {name: tf.gather(table, types) for name, table in tables.items()}
+        # A row that only fills the batch up still holds one (unknown) token: no row is wholly padding.
+        filling = tf.cast(row_ids < 0, tf.int32)[:, None] * tf.one_hot(0, tf.shape(types)[1], dtype=tf.int32)
+        features["token_ids"] += filling * UNKNOWN_ID
+        features["shape_ids"] += filling * UNKNOWN_ID
+        first = tf.one_hot(0, tf.shape(features["char_ids"])[2], dtype=tf.int32)
+        features["char_ids"] += filling[:, :, None] * first * UNKNOWN_ID
+        known = tf.where(tags < split.num_tags, tags, UNKNOWN_ID)
+        return features, known, tf.cast(types > 0, tf.float32), row_ids
+
+    rows = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).map(
+        row, num_parallel_calls=2, deterministic=True
+    )
+    batches = rows.bucket_by_sequence_length(
+        lambda types, tags, row_id: tf.shape(types)[0],
+        bucket_boundaries=[bucket.length + 1 for bucket in buckets],
+        bucket_batch_sizes=[*(bucket.batch_size for bucket in buckets), 1],
+        pad_to_bucket_boundary=True,
+        drop_remainder=drop_remainder,
+    )
+    if not drop_remainder:
+        batches = batches.map(fill)
+    return batches.map(batch, num_parallel_calls=2, deterministic=True)

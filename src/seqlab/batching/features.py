@@ -1,0 +1,60 @@
+"""What is computed from a token's surface form alone."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+
+from seqlab.batching.vocabulary import UNKNOWN_ID, Vocabulary
+
+
+@cache
+def fold_character(character: str) -> str:
+    """The character's lower case where that is one character, else the character itself."""
+    lower = character.lower()
+    return lower if len(lower) == 1 else character
+
+
+@cache
+def character_class(character: str) -> str:
+    """`d` for a decimal digit, `X` for an upper-case letter, `x` for any other letter, else the character."""
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return "d"
+    if category == "Lu":
+        return "X"
+    return "x" if category.startswith("L") else character
+
+
+def normalize_token(token: str, *, lowercase: bool) -> str:
+    """The form under which a token is looked up: digits as 0, and lower case if asked.
+
+    Both are done character by character, so that an exported graph can do the same from a table.
+    """
+    form = "".join("0" if character_class(character) == "d" else character for character in token)
+    return "".join(map(fold_character, form)) if lowercase else form
+
+
+def token_shape(token: str) -> str:
+    """The token's shape: X upper case, x other letters, d digits, else the character; runs are cut to two.
+
+    `token_shape("McDonald's") == "XxXxx'x"` and `token_shape("1996-08-22") == "dd-dd-dd"`.
+    """
+    shape: list[str] = []
+    for character in token:
+        kind = character_class(character)
+        if shape[-2:] != [kind, kind]:
+            shape.append(kind)
+    return "".join(shape)
+
+
+def character_ids(token: str, vocabulary: Vocabulary, *, max_token_length: int) -> list[int]:
+    """Ids of the token's characters, right-padded with 0 to `max_token_length`.
+
+    A longer token keeps its first and its last half, since prefixes and suffixes say most.
+    """
+    if len(token) > max_token_length:
+        head = (max_token_length + 1) // 2
+        token = token[:head] + token[len(token) - (max_token_length - head) :]
+    ids = vocabulary.ids(list(token)) or [UNKNOWN_ID]
+    return ids + [0] * (max_token_length - len(ids))
