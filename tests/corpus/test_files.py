@@ -107,7 +107,7 @@ def test_a_share_that_takes_nothing_is_refused(own, raw):
     copy(own, raw, dev=None, dev_share=1e-9)
     with pytest.raises(
         CorpusError,
-        match=r"corpus\.files\.dev_share: no sentence of train is left for dev\n.*\n  received: 1e-09",
+        match=r"corpus\.dev_share: no sentence of train is left for dev\n.*\n  received: 1e-09",
     ):
         tokens(raw, "dev")
 

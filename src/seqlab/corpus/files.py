@@ -167,7 +167,7 @@ def _read_files(
     if is_empty and share is not None:
         raise CorpusError(
             f"no sentence of train is left for {split}",
-            where=f"{_PARAMETER}.dev_share",
+            where="corpus.dev_share",
             expected="a share that leaves sentences to train and to dev",
             received=str(share["share"]),
             remedy="change the share or the seed, or name a file for dev",

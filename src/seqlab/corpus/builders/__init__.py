@@ -1,0 +1,1 @@
+"""TensorFlow Datasets builders. Everything here imports tensorflow_datasets: import it where it is used."""
