@@ -22,9 +22,14 @@ def test_a_failure_leaves_the_old_folder_and_nothing_half_made(tmp_path):
     old = tmp_path / "data"
     old.mkdir()
     (old / "kept").touch()
-    with pytest.raises(RuntimeError), replaced_directory(old) as made:
-        (made / "half").touch()
-        raise RuntimeError
+
+    def fail():
+        with replaced_directory(old) as made:
+            (made / "half").touch()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert [path.name for path in old.iterdir()] == ["kept"]
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
@@ -34,9 +39,14 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path):
     with replaced_file(path) as made:
         assert made.suffix == ".keras"
         made.write_text("one")
-    with pytest.raises(RuntimeError), replaced_file(path) as made:
-        made.write_text("half")
-        raise RuntimeError
+
+    def fail():
+        with replaced_file(path) as made:
+            made.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert path.read_text() == "one"
     assert [found.name for found in path.parent.iterdir()] == ["model.keras"]
 

@@ -38,8 +38,6 @@ class FilesParams(Section):
     separator: str
     comment_prefix: str | None
     tag_scheme: TagScheme
-    tag_repair: bool
-    dev_share: Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
 class CorpusParams(Section):
@@ -47,6 +45,8 @@ class CorpusParams(Section):
 
     name: str
     mirror: str | None
+    tag_repair: bool
+    dev_share: Annotated[float, Field(gt=0.0, lt=1.0)]
     sample: SampleParams
     files: FilesParams
 
