@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from layer_cases import BLOCK, CASES
+from layer_checks import as_array, built, call, check_layer, feature_inputs
+from numpy.testing import assert_allclose
+
+from seqlab.modeling.layers import TransformerEncoderBlock
+
+
+@pytest.mark.parametrize("name", ["transformer_encoder_block", "transformer_encoder_block_norm_last"])
+def test_shared_checks(name, tmp_path):
+    check_layer(CASES[name], tmp_path)
+
+
+@pytest.mark.parametrize("name", ["transformer_encoder_block", "transformer_encoder_block_norm_last"])
+def test_equals_its_two_steps(name):
+    inputs = feature_inputs(3, 5)
+    block = built(CASES[name], inputs)
+    x, mask = inputs.x, inputs.mask
+    if block.norm_first:
+        x = x + block.attention(block.norm(x), mask=mask)
+    else:
+        x = block.norm(x + block.attention(x, mask=mask))
+    expected = block.feed_forward_step(x, mask=mask)
+    assert_allclose(as_array(call(block, inputs))[mask], as_array(expected)[mask], atol=1e-6)
+
+
+def test_arguments_reach_the_steps():
+    block = TransformerEncoderBlock(**{**BLOCK, "activation": "relu"}, scale_scores=False)
+    block.build((None, None, 8))
+    assert block.attention.dropout == 0.1
+    assert block.attention.scale_scores is False
+    assert block.feed_forward_step.feed_forward.activation == "relu"
+    assert block.feed_forward_step.feed_forward.intermediate_dim == 12
+
+
+def test_dropout_is_on_in_training_only():
+    inputs = feature_inputs(3, 5)
+    block = built(CASES["transformer_encoder_block"], inputs)
+    assert np.array_equal(as_array(call(block, inputs)), as_array(call(block, inputs)))
+    assert not np.array_equal(as_array(call(block, inputs)), as_array(call(block, inputs, training=True)))

@@ -1,0 +1,78 @@
+"""Small taggers of every make, and batches for them."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from seqlab.modeling.embedder import TokenFeatureEmbedder
+from seqlab.modeling.heads.crf_head import CRFHead
+from seqlab.modeling.heads.softmax_head import SoftmaxHead
+from seqlab.modeling.layers.bilstm_encoder import BiLSTMEncoder
+from seqlab.modeling.layers.transformer_encoder import TransformerEncoder
+from seqlab.modeling.optimizer import make_optimizer
+from seqlab.modeling.tagger import Tagger
+
+NUM_TAGS, NUM_TOKENS, NUM_CHARACTERS, NUM_SHAPES, TOKEN_LENGTH = 6, 30, 12, 5, 4
+
+
+def small_tagger(
+    encoder: str = "transformer", head: str = "softmax", characters: str = "cnn", **embedder
+) -> Tagger:
+    """A tagger with few weights and no dropout unless asked, built and compiled."""
+    encoders = {
+        "transformer": lambda: TransformerEncoder(
+            num_layers=2, hidden_dim=16, num_heads=2, intermediate_dim=32, positions="relative"
+        ),
+        "absolute": lambda: TransformerEncoder(
+            num_layers=1, hidden_dim=16, num_heads=2, intermediate_dim=32, positions="absolute", max_length=64
+        ),
+        "bilstm": lambda: BiLSTMEncoder(num_layers=2, units=8),
+    }
+    heads = {"softmax": SoftmaxHead, "crf": CRFHead}
+    tagger = Tagger(
+        embedder=TokenFeatureEmbedder(
+            token_vocabulary_size=NUM_TOKENS,
+            token_embedding_dim=8,
+            characters=characters,
+            character_vocabulary_size=NUM_CHARACTERS,
+            character_embedding_dim=4,
+            character_filters=8,
+            shape_vocabulary_size=NUM_SHAPES,
+            **embedder,
+        ),
+        encoder=encoders[encoder](),
+        head=heads[head](num_tags=NUM_TAGS),
+    )
+    tagger(random_batch([3], length=4)[0])
+    tagger.compile(
+        optimizer=make_optimizer(learning_rate=0.01, warmup_steps=2, total_steps=200), jit_compile=False
+    )
+    return tagger
+
+
+def random_batch(
+    lengths: list[int], *, length: int, seed: int = 0, token_length: int = TOKEN_LENGTH
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """A batch as the contract has it; each row depends on (seed, its place, its length) alone."""
+    shape = (len(lengths), length)
+    features = {
+        "token_ids": np.zeros(shape, np.int32),
+        "char_ids": np.zeros((*shape, token_length), np.int32),
+        "shape_ids": np.zeros(shape, np.int32),
+    }
+    tag_ids = np.zeros(shape, np.int32)
+    for row, n in enumerate(lengths):
+        rng = np.random.default_rng([seed, row, n])
+        features["token_ids"][row, :n] = rng.integers(1, NUM_TOKENS, n)
+        features["shape_ids"][row, :n] = rng.integers(1, NUM_SHAPES, n)
+        for position in range(n):
+            characters = int(rng.integers(1, TOKEN_LENGTH + 1))
+            features["char_ids"][row, position, :characters] = rng.integers(1, NUM_CHARACTERS, characters)
+        tag_ids[row, :n] = 2 + features["token_ids"][row, :n] % (NUM_TAGS - 2)
+    return features, tag_ids, (features["token_ids"] > 0).astype(np.float32)
+
+
+def logits_of(tagger: keras.Model, features: dict[str, np.ndarray]) -> np.ndarray:
+    """Logits in evaluation, run as the model's class does by default (eagerly)."""
+    return np.asarray(tagger(features, training=False))

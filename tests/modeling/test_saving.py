@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from small_taggers import random_batch, small_tagger
+
+from seqlab.errors import SeqlabError
+from seqlab.modeling.saving import save_tagger
+
+
+def test_a_tagger_comes_back_as_it_was(tmp_path):
+    tagger = small_tagger("bilstm", "crf")
+    features, _, _ = random_batch([5, 2], length=8)
+    save_tagger(tagger, tmp_path / "t.keras", features=features)
+    again = keras.saving.load_model(tmp_path / "t.keras")
+    np.testing.assert_array_equal(again.decode(features), tagger.decode(features))
+
+
+def test_a_file_that_gives_another_tagger_is_refused_and_removed(tmp_path, monkeypatch):
+    tagger, other = small_tagger(), small_tagger()
+    features, _, _ = random_batch([5, 2], length=8)
+    monkeypatch.setattr(keras.saving, "load_model", lambda path: other)
+    with pytest.raises(
+        SeqlabError, match=r"does not give back the trained one\n.*\n  received: other weights, logits .* apart"
+    ):
+        save_tagger(tagger, tmp_path / "t.keras", features=features)
+    assert list(tmp_path.iterdir()) == []
