@@ -21,7 +21,7 @@ def test_a_split_round_trips_with_its_tokens_and_tags(tmp_path, encoder):
     assert split.num_sentences == 3
     assert split.num_tokens == 6
     assert split.lengths.tolist() == [2, 1, 3]
-    # Tags that the vocabulary lacks get ids of their own past its end, so that they are scored as what they are.
+    # Tags that the vocabulary lacks get ids of their own past its end: they are scored as what they are.
     assert split.tags[split.num_tags :] == ["B-NEW", "B-ODD"]
     assert split.tag_ids.tolist() == [2, 3, 4, 2, 4, 5]
 

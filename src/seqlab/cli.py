@@ -1,0 +1,40 @@
+"""`seqlab ...`: parse, call once, return."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from seqlab.errors import SeqlabError
+
+COMMANDS = ("summary", "ui", "check", "corpora", "tag", "promote", "replay")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with every command; a command's module is imported for its arguments alone."""
+    parser = argparse.ArgumentParser(
+        prog="seqlab", description="Sequence labelling that can say what made a number."
+    )
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(f"seqlab.commands.{name}").add_parser(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0, 1 after an error, 2 for wrong usage, 130 after Ctrl-C."""
+    parsed = build_parser().parse_args(arguments)
+    try:
+        status: int = parsed.run(parsed)
+    except SeqlabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One module per command of `seqlab`: `add_parser` says its arguments, `run` does it."""

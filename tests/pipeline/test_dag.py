@@ -1,0 +1,226 @@
+"""The whole pipeline, run by DVC as its users run it, at small size."""
+
+from __future__ import annotations
+
+import shutil
+
+import mlflow
+import pytest
+import yaml
+
+TASKS = ("ner", "pos")
+
+
+def test_every_stage_makes_what_the_design_names(small_run):
+    made = [
+        *("data/raw/train.conll", "data/raw/corpus.json", "mlflow.db"),
+        *(
+            f"models/{task}/{name}"
+            for task in TASKS
+            for name in ("model.keras", "run.json", "export/saved_model.pb")
+        ),
+        *(
+            f"metrics/{task}/{name}.json"
+            for task in TASKS
+            for name in ("corpus", "train", "evaluate", "export")
+        ),
+        *(f"data/predictions/{task}/{split}.conll" for task in TASKS for split in ("dev", "test")),
+    ]
+    assert [name for name in made if not (small_run.folder / name).exists()] == []
+    leftovers = [
+        path for top in ("data", "models", "metrics") for path in (small_run.folder / top).rglob(".*")
+    ]
+    assert [path.name for path in leftovers if path.name != ".gitignore"] == []
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_token_of_the_corpus_is_scored(small_run, task):
+    corpus = small_run.json(f"metrics/{task}/corpus.json")["splits"]
+    scores = small_run.json(f"metrics/{task}/evaluate.json")
+    for split in ("dev", "test"):
+        assert scores[split]["tokens"] == corpus[split]["tokens"]
+        assert scores[split]["sentences"] == corpus[split]["sentences"] == 20
+        lines = (
+            (small_run.folder / f"data/predictions/{task}/{split}.conll")
+            .read_text(encoding="utf-8")
+            .splitlines()
+        )
+        assert sum(bool(line) for line in lines) == corpus[split]["tokens"]
+    names = {"span_precision", "span_recall", "span_f1", "per_type"}
+    assert names & set(scores["test"]) == (names if task == "ner" else set())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_training_ran_in_graph_mode_with_one_trace_per_bucket(small_run, task):
+    summary = small_run.json(f"metrics/{task}/train.json")
+    assert summary["run_eagerly"] is False
+    assert summary["training_traces"] == len(summary["buckets"]) == summary["batch_shapes"] > 0
+    assert 0 < summary["padding_efficiency"] <= 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_run_leads_back_to_commit_data_and_parameters(small_run, task):
+    client = mlflow.MlflowClient(f"sqlite:///{small_run.folder}/mlflow.db")
+    saved = small_run.json(f"models/{task}/run.json")
+    run = client.get_run(saved["run_id"])
+    assert client.get_experiment_by_name(f"seqlab-{task}").experiment_id == run.info.experiment_id
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["git.commit"] == small_run.run("git", "rev-parse", "HEAD").strip()
+    assert run.data.tags["git.dirty"] == "false"
+    corpus = small_run.json(f"metrics/{task}/corpus.json")
+    assert run.data.tags["corpus.digest"] == corpus["digest"]
+    assert run.data.tags["corpus.synthetic"] == "true"
+    assert run.data.params["training.epochs"] == "1"
+    scores = small_run.json(f"metrics/{task}/evaluate.json")
+    assert run.data.metrics["test/token_accuracy"] == pytest.approx(scores["test"]["token_accuracy"])
+    assert {dataset.dataset.name for dataset in run.inputs.dataset_inputs} == {
+        f"sample-{split}" for split in ("train", "dev", "test")
+    }
+    plots = {artifact.path for artifact in client.list_artifacts(run.info.run_id, "plots")}
+    assert plots == {f"plots/{name}.png" for name in ("learning_curve", "confusion", "scores")}
+
+
+def test_repeated_it_runs_nothing(small_run):
+    output = small_run.run("dvc", "repro")
+    assert "Running stage" not in output
+    assert "Data and pipelines are up to date." in output
+
+
+@pytest.mark.parametrize(
+    ("changes", "stages"),
+    [
+        ({"ner.training.learning_rate": 0.5}, {"train@ner"}),
+        ({"pos.encoder.units": 4}, {"train@pos"}),
+        ({"corpus.sample.seed": 99}, {"download"}),
+        ({"ner.embedder.min_count": 1}, {"prepare@ner", "train@ner"}),
+        ({"seed": 1}, {"train@ner", "train@pos"}),
+    ],
+)
+def test_a_parameter_touches_just_the_stages_that_depend_on_it(small_run, changes, stages):
+    params = (small_run.folder / "params.yaml").read_text(encoding="utf-8")
+    small_run.change(changes)
+    try:
+        assert small_run.changed_stages() == stages
+    finally:
+        (small_run.folder / "params.yaml").write_text(params, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("module", "stages"),
+    [
+        ("evaluation/scores.py", {"evaluate@ner", "evaluate@pos"}),
+        ("modeling/fit.py", {"train@ner", "train@pos"}),
+        ("tracking/run.py", set()),
+        ("serving/parity.py", {"export@ner", "export@pos"}),
+    ],
+)
+def test_a_line_of_code_touches_just_the_stages_that_use_its_room(small_run, module, stages):
+    path = small_run.folder / "src" / "seqlab" / module
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before + "# a line\n", encoding="utf-8")
+    try:
+        assert small_run.changed_stages() == stages
+    finally:
+        path.write_text(before, encoding="utf-8")
+
+
+def test_a_changed_learning_rate_reruns_one_tagger_and_opens_a_run_of_its_own(small_run):
+    params = (small_run.folder / "params.yaml").read_text(encoding="utf-8")
+    first = small_run.json("models/ner/run.json")["run_id"]
+    small_run.change({"ner.training.learning_rate": 0.02})
+    try:
+        output = small_run.run("dvc", "repro")
+        ran = {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
+        assert ran == {"train@ner", "evaluate@ner", "export@ner"}
+        assert small_run.json("models/ner/run.json")["run_id"] != first
+    finally:
+        (small_run.folder / "params.yaml").write_text(params, encoding="utf-8")
+    output = small_run.run("dvc", "repro")
+    assert "Running stage" not in output, "the first result comes back from DVC's cache"
+    assert small_run.json("models/ner/run.json")["run_id"] == first, "and still names its own run"
+
+
+def test_plots_are_drawn(small_run):
+    output = small_run.run("dvc", "plots", "show", "--out", "page")
+    page = (small_run.folder / "page" / "index.html").read_text(encoding="utf-8")
+    shutil.rmtree(small_run.folder / "page")
+    assert "index.html" in output
+    for name in ("learning_curve", "confusion", "scores"):
+        for task in TASKS:
+            assert f"metrics/{task}/{name}.csv" in page
+    assert "dev token_accuracy" in page
+
+
+def test_own_files_outside_the_repository_are_noticed_when_they_change(small_run, tmp_path):
+    own = tmp_path / "own"
+    shutil.copytree(small_run.folder / "data" / "raw", own)
+    params = (small_run.folder / "params.yaml").read_text(encoding="utf-8")
+    lock = (small_run.folder / "dvc.lock").read_text(encoding="utf-8")
+    small_run.change(
+        {
+            "corpus.name": "files",
+            "corpus.files.columns": ["token", "upos", "ner"],
+            **{f"corpus.files.{split}": str(own / f"{split}.conll") for split in ("train", "dev", "test")},
+        }
+    )
+    try:
+        small_run.run("dvc", "repro", "prepare@ner")
+        assert small_run.json("metrics/ner/corpus.json")["corpus"] == "files"
+        assert "Running stage" not in small_run.run("dvc", "repro", "prepare@ner")
+        with (own / "train.conll").open("a", encoding="utf-8") as train:
+            train.write("Hello\tINTJ\tO\n\n")
+        assert "Running stage 'prepare@ner'" in small_run.run("dvc", "repro", "prepare@ner")
+        assert small_run.json("metrics/ner/corpus.json")["splits"]["train"]["sentences"] == 161
+
+        with (own / "dev.conll").open("a", encoding="utf-8") as dev:
+            dev.write("Broken\tNOUN\tI-PER\n\n")
+        lines = len((own / "dev.conll").read_text(encoding="utf-8").splitlines()) - 1
+        output = small_run.run("dvc", "repro", "prepare@ner", fails=True)
+        assert f"error: {own / 'dev.conll'}:{lines}:" in output
+        assert "Traceback" not in output.split("error:")[1].split("ERROR")[0]
+        assert [
+            path.name for path in (small_run.folder / "data").rglob(".*") if path.name != ".gitignore"
+        ] == []
+        assert (small_run.folder / "data/prepared/pos/corpus.json").exists(), (
+            "another stage's result is untouched"
+        )
+    finally:
+        (small_run.folder / "params.yaml").write_text(params, encoding="utf-8")
+        (small_run.folder / "dvc.lock").write_text(lock, encoding="utf-8")
+    output = small_run.run("dvc", "repro")
+    assert "Running stage" not in output, "the first corpus comes back from DVC's cache"
+    assert small_run.json("metrics/ner/corpus.json")["corpus"] == "sample"
+
+
+def test_a_corpus_with_one_tag_column_runs_with_one_task(small_run):
+    params = (small_run.folder / "params.yaml").read_text(encoding="utf-8")
+    small_run.change({"corpus.name": "files", "corpus.files.columns": ["token", "upos", "a", "b"]})
+    try:
+        output = small_run.run("dvc", "repro", "download", fails=True)
+        assert "no column 'ner' for the task ner" in output
+        assert "set tasks: [pos]" in output
+        small_run.change({"tasks": ["pos"]})
+        assert "@ner" not in small_run.run("dvc", "stage", "list")
+    finally:
+        (small_run.folder / "params.yaml").write_text(params, encoding="utf-8")
+        small_run.run("dvc", "checkout")
+
+
+def test_queued_experiments_stand_in_one_store_with_their_name_and_base_commit(small_run):
+    """`dvc exp run --queue` with a grid of two; the tasks are cut down to one to save time."""
+    folder = small_run.folder
+    base = small_run.run("git", "rev-parse", "HEAD").strip()
+    small_run.run(
+        "dvc", "exp", "run", "--queue", "-S", "tasks=[pos]", "-S", "pos.training.learning_rate=0.01,0.03"
+    )
+    small_run.run("dvc", "exp", "run", "--run-all")
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("seqlab-pos")
+    runs = [
+        run for run in client.search_runs([experiment.experiment_id]) if run.data.tags.get("dvc.exp_name")
+    ]
+    assert {run.data.params["training.learning_rate"] for run in runs} == {"0.01", "0.03"}
+    assert len({run.data.tags["dvc.exp_name"] for run in runs}) == 2
+    assert {run.data.tags["git.commit"] for run in runs} == {base}
+    shown = yaml.safe_load(small_run.run("dvc", "exp", "show", "--json"))
+    assert len(shown[1].get("experiments") or []) + len(shown[0].get("experiments") or []) >= 2

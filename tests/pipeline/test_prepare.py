@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from seqlab.batching.encoding import FeatureEncoder, read_split
+from seqlab.batching.vocabulary import Vocabulary
+from seqlab.corpus.files import copy_files
+from seqlab.errors import SeqlabError
+from seqlab.params import parse_params
+from seqlab.pipeline.prepare import prepare_task
+
+REPOSITORY = Path(__file__).parents[2]
+TRAIN = """EU	PROPN	B-ORG
+rejects	VERB	O
+EU	PROPN	B-ORG
+Dutch	ADJ	B-MISC
+Bank	NOUN	I-MISC
+
+rejects	VERB	O
+
+"""
+
+
+def task(**embedder):
+    values = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    none = REPOSITORY / "data/vectors/none.txt"
+    values["ner"]["embedder"] |= {"min_count": 1, "max_token_length": 4, "vectors": str(none)} | embedder
+    return parse_params(values).ner
+
+
+@pytest.fixture
+def raw(tmp_path):
+    return make_raw(tmp_path, dev="Paris\tPROPN\tB-LOC\n\n", test="EU\tPROPN\tB-ORG\n\n")
+
+
+def make_raw(tmp_path, *, train=TRAIN, dev, test, **options):
+    own = tmp_path / "own"
+    own.mkdir()
+    for split, text in (("train", train), ("dev", dev), ("test", test)):
+        (own / f"{split}.conll").write_text(text, encoding="utf-8")
+    paths = {split: str(own / f"{split}.conll") for split in ("train", "dev", "test")}
+    columns = ["token", "upos", "ner"]
+    copy_files(tmp_path / "raw", **paths, columns=columns, separator="\t", tag_scheme="IOB2", **options)
+    return tmp_path / "raw"
+
+
+def quietly(text):
+    """Take a line of progress and drop it."""
+
+
+def test_vocabularies_come_from_train_alone_and_tags_are_converted(tmp_path, raw):
+    report = prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    encoder = FeatureEncoder.read(tmp_path / "prepared" / "vocabulary")
+    tags = Vocabulary.read(tmp_path / "prepared" / "vocabulary" / "tags.json")
+    assert encoder.tokens.entries[2:] == ["eu", "rejects", "bank", "dutch"]
+    assert "P" not in encoder.characters
+    assert tags.entries[2:] == ["O", "S-ORG", "B-MISC", "E-MISC"]
+    train = read_split(tmp_path / "prepared" / "train", tags=tags)
+    assert next(train.sentences()) == (
+        ["EU", "rejects", "EU", "Dutch", "Bank"],
+        ["S-ORG", "O", "S-ORG", "B-MISC", "E-MISC"],
+    )
+    assert report["splits"]["dev"]["tags_unseen_in_train"] == {"S-LOC": 1}
+    assert report["splits"]["dev"]["unseen_token_rate"] == 1.0
+    assert report["vocabulary"] == {
+        "tokens": 6,
+        "characters": len(encoder.characters),
+        "shapes": 5,
+        "tags": 6,
+    }
+    assert json.loads((tmp_path / "prepared" / "corpus.json").read_text(encoding="utf-8")) == report
+
+
+def test_a_tag_that_train_never_has_stays_itself_for_scoring(tmp_path, raw):
+    prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    tags = Vocabulary.read(tmp_path / "prepared" / "vocabulary" / "tags.json")
+    dev = read_split(tmp_path / "prepared" / "dev", tags=tags)
+    assert list(dev.sentences()) == [(["Paris"], ["S-LOC"])]
+
+
+def test_rare_tokens_are_unknown(tmp_path, raw):
+    prepare_task(raw, tmp_path / "prepared", task=task(min_count=2), say=quietly)
+    encoder = FeatureEncoder.read(tmp_path / "prepared" / "vocabulary")
+    assert encoder.tokens.entries[2:] == ["eu", "rejects"]
+
+
+def test_vectors_extend_the_vocabulary_by_their_own_forms(tmp_path, raw):
+    (tmp_path / "vectors.txt").write_text("EU 1 2\nparis 3 4\n", encoding="utf-8")
+    prepare_task(raw, tmp_path / "prepared", task=task(vectors=str(tmp_path / "vectors.txt")), say=quietly)
+    encoder = FeatureEncoder.read(tmp_path / "prepared" / "vocabulary")
+    table = np.load(tmp_path / "prepared" / "vectors.npy")
+    assert encoder.tokens.entries[2:] == ["eu", "rejects", "bank", "dutch", "paris"]
+    np.testing.assert_array_equal(table[encoder.tokens.id("eu")], [1, 2])
+    np.testing.assert_array_equal(table[encoder.tokens.id("paris")], [3, 4])
+    assert np.isnan(table[encoder.tokens.id("bank")]).all()
+
+
+def test_bad_input_stops_before_anything_is_overwritten(tmp_path, raw):
+    prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "prepared").rglob("*"))
+    (tmp_path / "other").mkdir()
+    broken = make_raw(tmp_path / "other", dev="a\tX\tI-PER\n\n", test="a\tX\tO\n\n")
+    with pytest.raises(SeqlabError, match=r"dev.conll:1:5: invalid transition"):
+        prepare_task(broken, tmp_path / "prepared", task=task(), say=quietly)
+    assert (
+        sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "prepared").rglob("*")) == before
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"own", "other", "prepared", "raw"}
+
+
+def test_repairs_are_counted(tmp_path):
+    raw = make_raw(tmp_path, dev="a\tX\tI-PER\nb\tX\tI-PER\n\n", test="a\tX\tO\n\n", tag_repair=True)
+    report = prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    assert report["tags_repaired"] == {"dev": 1}
+
+
+def test_a_column_without_spans_is_refused_where_spans_are_wanted(tmp_path, raw):
+    values = task().model_copy(update={"column": "upos"})
+    with pytest.raises(
+        SeqlabError, match=r"column 'upos' .* does not hold spans\n.*\n  received: BIOES; ner holds spans"
+    ):
+        prepare_task(raw, tmp_path / "prepared", task=values, say=quietly)

@@ -1,0 +1,27 @@
+"""What import-linter cannot see: which libraries a room loads when it is imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("seqlab.corpus.files", ("tensorflow", "keras", "mlflow", "tensorflow_datasets")),
+        ("seqlab.corpus.sources", ("tensorflow", "keras", "mlflow", "tensorflow_datasets")),
+        ("seqlab.evaluation.scores", ("tensorflow", "keras", "mlflow", "matplotlib")),
+        ("seqlab.pipeline.prepare", ("tensorflow", "keras", "mlflow")),
+        ("seqlab.pipeline.record", ("tensorflow", "keras")),
+        ("seqlab.cli", ("tensorflow", "keras", "mlflow")),
+    ],
+)
+def test_importing_a_room_does_not_load_what_it_does_not_need(module, unwanted):
+    code = f"import sys, {module}; print(*(set(sys.modules) & {set(unwanted)!r}))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert loaded.stdout.split() == []
