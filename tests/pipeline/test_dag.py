@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 
 import mlflow
@@ -189,6 +190,66 @@ def test_own_files_outside_the_repository_are_noticed_when_they_change(small_run
         (small_run.folder / "dvc.lock").write_text(lock, encoding="utf-8")
     output = small_run.run("dvc", "repro")
     assert "Running stage" not in output, "the first corpus comes back from DVC's cache"
+    assert small_run.json("metrics/ner/corpus.json")["corpus"] == "sample"
+
+
+def add_treebank(workspace, mirror):
+    """Give the workspace's table a treebank of made-up files, which lie in the mirror under their pins."""
+    commit = "0" * 40
+    row = {"name": "uner_xx_up", "language": "Made up", "prefix": "xx_up", "join": "sent_id"}
+    row |= {"ner_repository": "UNER_Made-UP", "ud_repository": "UD_Made-UP"}
+    row |= {"ner_commit": commit, "ud_commit": commit}
+    for split in ("train", "dev", "test"):
+        text = (workspace.folder / "data" / "raw" / f"{split}.conll").read_text(encoding="utf-8")
+        words, entities = [], []
+        for number, block in enumerate(text.strip().split("\n\n"), start=1):
+            words.append(f"# sent_id = {split}-{number}")
+            entities.append(words[-1])
+            tokens = [line.split("\t") for line in block.splitlines() if "\t" in line]
+            for place, (token, upos, tag) in enumerate(tokens, start=1):
+                words.append("\t".join([str(place), token, "_", upos, "_", "_", "0", "_", "_", "_"]))
+                entities.append("\t".join([str(place), token, "O" if tag.endswith("MISC") else tag]))
+            words.append("")
+            entities.append("")
+        for kind, owner, ending, lines in (
+            ("ud", "UniversalDependencies/UD_Made-UP", "conllu", words),
+            ("ner", "UniversalNER/UNER_Made-UP", "iob2", entities),
+        ):
+            content = ("\n".join(lines) + "\n").encode()
+            path = mirror / "raw.githubusercontent.com" / owner / commit / f"xx_up-ud-{split}.{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            blob_id = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+            row[f"{kind}_{split}"] = f"git-blob:{blob_id}"
+    table = workspace.folder / "src/seqlab/corpus/universal_ner.tsv"
+    columns = table.read_text(encoding="utf-8").splitlines()[0].split("\t")
+    with table.open("a", encoding="utf-8") as file:
+        file.write("\t".join(row[column] for column in columns) + "\n")
+
+
+def test_a_corpus_by_name_comes_from_a_mirror_and_the_first_one_back_from_the_cache(small_run, tmp_path):
+    kept = {
+        name: (small_run.folder / name).read_text(encoding="utf-8")
+        for name in ("params.yaml", "dvc.lock", "src/seqlab/corpus/universal_ner.tsv")
+    }
+    add_treebank(small_run, tmp_path / "mirror")
+    small_run.change({"corpus.name": "uner_xx_up", "corpus.mirror": str(tmp_path / "mirror")})
+    try:
+        small_run.run("dvc", "repro", "prepare@ner", "prepare@pos")
+        corpus = small_run.json("metrics/ner/corpus.json")
+        assert corpus["corpus"] == "uner_xx_up"
+        assert corpus["licence"] == "CC BY-SA 4.0"
+        assert corpus["synthetic"] is False
+        assert {split: counts["sentences"] for split, counts in corpus["splits"].items()} == {
+            "train": 160,
+            "dev": 20,
+            "test": 20,
+        }
+    finally:
+        for name, text in kept.items():
+            (small_run.folder / name).write_text(text, encoding="utf-8")
+    output = small_run.run("dvc", "repro")
+    assert "Running stage" not in output
     assert small_run.json("metrics/ner/corpus.json")["corpus"] == "sample"
 
 

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "serving"))
+
+from tiny_taggers import CORPUS, TAGS, TOKENS, WINDOW, TinyTagger, make_tagger
+
+from seqlab.errors import SeqlabError
+from seqlab.evaluation.predictions import TaggedSentence, spell_as_iob2, write_predictions
+from seqlab.params import TaskParams, load_params
+from seqlab.pipeline.exporting import export_task, record_export
+from seqlab.serving.rows import make_rows, tag_rows
+from seqlab.tracking.client import mlflow_client
+from seqlab.tracking.registry import fetch_export
+from seqlab.tracking.run import TrackedRun
+from seqlab.tracking.store import resolve_tracking_uri
+
+REPOSITORY = Path(__file__).parents[2]
+SCORES = {
+    "tokens": 91,
+    "sentences": 6,
+    "token_accuracy": 0.5,
+    "span_precision": 0.5,
+    "span_recall": 0.5,
+    "span_f1": 0.5,
+    "per_type": {},
+    "most_confused": [],
+}
+# Evaluation's windows: a quarter of the longest bucket is shared.
+BOUNDARIES = [WINDOW["max_length"]]
+
+
+class Workspace:
+    """What the stages before export leave for it."""
+
+    def __init__(self, folder: Path, tiny: TinyTagger) -> None:
+        self.root, self.tiny = folder, tiny
+        self.prepared, self.models = folder / "prepared", folder / "models"
+        self.predictions, self.metrics = folder / "predictions", folder / "metrics"
+        for path in (self.prepared, self.models, self.predictions, self.metrics):
+            path.mkdir()
+        tiny.encoder.write(self.prepared / "vocabulary")
+        tiny.tags.write(self.prepared / "vocabulary" / "tags.json")
+        (self.prepared / "corpus.json").write_text(json.dumps(CORPUS), encoding="utf-8")
+        (self.metrics / "evaluate.json").write_text(
+            json.dumps({"dev": SCORES, "test": SCORES}), encoding="utf-8"
+        )
+        tiny.tagger.save(self.models / "model.keras")
+        rows = make_rows(TOKENS, encoder=tiny.encoder, **WINDOW)
+        tags = iter(tiny.tags.entries[i] for i in tag_rows(tiny.tagger, rows)[0])
+        predicted = [[next(tags) for _ in sentence] for sentence in TOKENS]
+        dev = [TaggedSentence(sentence, row, row) for sentence, row in zip(TOKENS, predicted, strict=True)]
+        write_predictions(self.predictions / "dev.conll", spell_as_iob2(dev))
+
+    def params(self) -> TaskParams:
+        section = load_params(REPOSITORY / "params.yaml").task(self.tiny.kind)
+        training = section.training.model_copy(update={"bucket_boundaries": BOUNDARIES})
+        return section.model_copy(update={"training": training})
+
+    def export(self) -> dict:
+        return export_task(
+            self.prepared,
+            self.models,
+            self.predictions,
+            self.metrics,
+            task_name=self.tiny.kind,
+            task=self.params(),
+            git={"git.commit": "abc", "git.dirty": "false"},
+        )
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    for name in list(os.environ):
+        if name.startswith(("MLFLOW_TRACKING", "DVC_")):
+            monkeypatch.delenv(name)
+    made = Workspace(tmp_path, make_tagger("ner"))
+    with TrackedRun.start(root=tmp_path, experiment="seqlab-ner", run_name="a") as run:
+        run.log_metrics({"test": {"span_f1": 0.5, "token_accuracy": 0.5}})
+        run.save(made.models / "run.json")
+    return made
+
+
+def test_every_form_agrees_and_is_registered(workspace: Workspace) -> None:
+    report = workspace.export()
+    tokens = sum(map(len, TOKENS))
+    assert (report["sentences"], report["tokens"], report["evaluated_tags_differing"]) == (6, tokens, 0)
+    assert {name: row["tokens"] for name, row in report["forms"].items()} == dict.fromkeys(
+        ["keras", "saved_model:ids", "saved_model:ragged", "saved_model:serving_default", "saved_model:text",
+         "saved_model:tokens", "onnx", "pyfunc"], tokens
+    )  # fmt: skip
+    assert all(row["max_probability_difference"] < 1e-5 for row in report["forms"].values())
+    export = workspace.models / "export"
+    assert {path.name for path in export.iterdir()} >= {
+        "saved_model.pb", "variables", "config.json", "model.onnx", "model_card.md",
+    }  # fmt: skip
+    config = json.loads((export / "config.json").read_text(encoding="utf-8"))
+    assert config["tags"][2:] == TAGS["ner"]
+    assert (config["max_length"], config["overlap"]) == (WINDOW["max_length"], WINDOW["overlap"])
+
+    assert record_export(workspace.models, root=workspace.root, report=report) == "models:/seqlab-ner/1"
+    client = mlflow_client(resolve_tracking_uri(workspace.root))
+    version = client.get_model_version_by_alias("seqlab-ner", "candidate")
+    assert version.run_id == config["run_id"]
+    model = client.get_logged_model(version.tags["model_id"])
+    assert {metric.key: metric.value for metric in model.metrics} == {
+        "test/span_f1": 0.5,
+        "test/token_accuracy": 0.5,
+    }
+    assert {file.path for file in client.list_artifacts(config["run_id"])} >= {"model_card.md", "export.json"}
+    fetched = fetch_export(workspace.root, "models:/seqlab-ner@candidate")
+    assert (fetched / "saved_model.pb").read_bytes() == (export / "saved_model.pb").read_bytes()
+
+
+def test_a_differing_tag_stops_the_stage_and_leaves_the_last_export(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seqlab.pipeline import exporting
+
+    last = workspace.models / "export"
+    last.mkdir()
+    (last / "config.json").write_text("last", encoding="utf-8")
+
+    def wrong(tagger: object, rows: dict) -> tuple:
+        tag_ids, probabilities = tag_rows(tagger, rows)
+        tag_ids[5] = 2 if tag_ids[5] != 2 else 3
+        return tag_ids, probabilities
+
+    monkeypatch.setattr(exporting, "tag_rows", wrong)
+    with pytest.raises(SeqlabError, match=r"export, keras: 1 of 87 tags differ[\s\S]*nothing was exported"):
+        workspace.export()
+    assert {path.name for path in workspace.models.iterdir()} == {"export", "model.keras", "run.json"}
+    assert [path.name for path in last.iterdir()] == ["config.json"]
