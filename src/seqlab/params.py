@@ -64,6 +64,7 @@ class EmbedderParams(Section):
     max_token_length: Annotated[int, Field(ge=2)]
     character_embedding_dim: Positive
     character_filters: Positive
+    character_kernel_sizes: Annotated[list[Positive], Field(min_length=1)]
     shape: bool
     dropout: Share
 
@@ -117,7 +118,7 @@ class TrainingParams(Section):
     warmup_epochs: Annotated[float, Field(ge=0)]
     weight_decay: Annotated[float, Field(ge=0)]
     clip_norm: Annotated[float, Field(gt=0)] | None
-    weight_averaging: Share
+    weight_averaging_epochs: Annotated[float, Field(ge=0)]
     patience: Positive
     monitor: Literal["span_f1", "token_accuracy"]
     mixed_precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]

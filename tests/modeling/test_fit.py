@@ -112,7 +112,7 @@ def test_averaged_weights_are_scored_and_kept():
 
     tagger = small_tagger()
     tagger.compile(
-        optimizer=make_optimizer(learning_rate=0.05, warmup_steps=0, total_steps=99, weight_averaging=0.9),
+        optimizer=make_optimizer(learning_rate=0.05, warmup_steps=0, total_steps=99, averaged_steps=10),
         jit_compile=False,
     )
     scored = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -30,6 +31,7 @@ class TokenFeatureEmbedder(keras.layers.Layer):
         character_vocabulary_size: entries of the character vocabulary.
         character_embedding_dim: width of a character's embedding.
         character_filters: filters per kernel size (cnn), or output units.
+        character_kernel_sizes: widths of the kernels in characters (cnn).
         shape_vocabulary_size: entries of the shape vocabulary; 0 leaves word shape out.
         dropout: share of features dropped in training.
     """
@@ -45,6 +47,7 @@ class TokenFeatureEmbedder(keras.layers.Layer):
         character_vocabulary_size: int = 2,
         character_embedding_dim: int = 32,
         character_filters: int = 64,
+        character_kernel_sizes: Sequence[int] = (3,),
         shape_vocabulary_size: int = 0,
         dropout: float = 0.0,
         **kwargs: Any,
@@ -59,6 +62,7 @@ class TokenFeatureEmbedder(keras.layers.Layer):
         self.character_vocabulary_size = character_vocabulary_size
         self.character_embedding_dim = character_embedding_dim
         self.character_filters = character_filters
+        self.character_kernel_sizes = list(character_kernel_sizes)
         self.shape_vocabulary_size = shape_vocabulary_size
         self.dropout = dropout
         self.token_embedding = TokenEmbedding(
@@ -83,7 +87,9 @@ class TokenFeatureEmbedder(keras.layers.Layer):
             "dtype": self.dtype_policy,
         }
         if self.characters == "cnn":
-            return CharacterCNN(filters=self.character_filters, kernel_sizes=(3,), **shared)
+            return CharacterCNN(
+                filters=self.character_filters, kernel_sizes=self.character_kernel_sizes, **shared
+            )
         if self.characters == "attention":
             return CharacterAttentionPooling(units=self.character_filters, **shared)
         if self.characters == "bilstm":
@@ -134,6 +140,7 @@ class TokenFeatureEmbedder(keras.layers.Layer):
             "character_vocabulary_size",
             "character_embedding_dim",
             "character_filters",
+            "character_kernel_sizes",
             "shape_vocabulary_size",
             "dropout",
         )

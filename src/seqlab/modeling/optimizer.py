@@ -44,7 +44,7 @@ def make_optimizer(
     total_steps: int,
     weight_decay: float = 0.0,
     clip_norm: float | None = None,
-    weight_averaging: float = 0.0,
+    averaged_steps: int = 0,
 ) -> keras.optimizers.Optimizer:
     """AdamW (Loshchilov and Hutter 2019) with warm-up and cosine decay.
 
@@ -56,15 +56,16 @@ def make_optimizer(
         total_steps: steps until the learning rate is 0.
         weight_decay: decoupled weight decay per step, times the learning rate.
         clip_norm: largest global norm of the gradients, or None.
-        weight_averaging: momentum of an exponential moving average of the weights; 0 for none.
+        averaged_steps: steps over which an exponential moving average of the weights reaches back, with
+            momentum `1 - 1 / averaged_steps` (Polyak and Juditsky 1992); 0 or 1 for none.
     """
     optimizer = keras.optimizers.AdamW(
         learning_rate=WarmupCosine(peak=learning_rate, warmup_steps=warmup_steps, total_steps=total_steps),
         weight_decay=weight_decay,
         global_clipnorm=clip_norm,
         beta_2=0.98,
-        use_ema=weight_averaging > 0,
-        ema_momentum=weight_averaging or 0.99,
+        use_ema=averaged_steps > 1,
+        ema_momentum=1 - 1 / max(averaged_steps, 2),
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "embeddings", "scale"])
     return optimizer

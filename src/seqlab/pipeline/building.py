@@ -59,6 +59,7 @@ def _build_embedder(params: EmbedderParams, encoder: FeatureEncoder) -> keras.la
         character_vocabulary_size=len(encoder.characters),
         character_embedding_dim=params.character_embedding_dim,
         character_filters=params.character_filters,
+        character_kernel_sizes=params.character_kernel_sizes,
         shape_vocabulary_size=len(encoder.shapes) if params.shape else 0,
         dropout=params.dropout,
         name="embedder",

@@ -24,6 +24,8 @@ from seqlab.errors import SeqlabError
 from seqlab.params import TaskParams
 
 SPLITS = ("train", "dev", "test")
+_RARE = 2
+"""Characters and shapes that occur less often are unknown, so that `unknown` is trained on what is rare."""
 
 
 def prepare_task(
@@ -116,8 +118,8 @@ def _build_vocabularies(train: Iterator[Sentence], task: TaskParams) -> tuple[Fe
             characters[character] += count
     encoder = FeatureEncoder(
         tokens=Vocabulary.from_counts(tokens, min_count=task.embedder.min_count),
-        characters=Vocabulary.from_counts(characters, min_count=task.embedder.min_count),
-        shapes=Vocabulary.from_counts(shapes, min_count=task.embedder.min_count),
+        characters=Vocabulary.from_counts(characters, min_count=_RARE),
+        shapes=Vocabulary.from_counts(shapes, min_count=_RARE),
         lowercase=task.embedder.lowercase,
         max_token_length=task.embedder.max_token_length,
     )

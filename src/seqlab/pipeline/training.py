@@ -126,7 +126,7 @@ def train_task(
             total_steps=training.epochs * plan.steps,
             weight_decay=training.weight_decay,
             clip_norm=training.clip_norm,
-            weight_averaging=training.weight_averaging,
+            averaged_steps=round(training.weight_averaging_epochs * plan.steps),
         ),
         run_eagerly=training.run_eagerly,
         jit_compile=training.jit_compile,
