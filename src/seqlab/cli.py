@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from seqlab.errors import SeqlabError
 
-COMMANDS = ("summary", "ui", "check", "corpora", "tag", "promote", "replay")
+COMMANDS = ("summary", "ui", "check", "corpora", "tag", "card", "promote", "replay")
 
 
 def build_parser() -> argparse.ArgumentParser:

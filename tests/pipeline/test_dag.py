@@ -110,7 +110,7 @@ def test_a_parameter_touches_just_the_stages_that_depend_on_it(small_run, change
     ("module", "stages"),
     [
         ("evaluation/scores.py", {"evaluate@ner", "evaluate@pos"}),
-        ("modeling/fit.py", {"train@ner", "train@pos"}),
+        ("modeling/fit.py", {f"{stage}@{task}" for stage in ("train", "export") for task in TASKS}),
         ("tracking/run.py", set()),
         ("serving/parity.py", {"export@ner", "export@pos"}),
     ],

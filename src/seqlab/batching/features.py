@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
+from functools import lru_cache
 
 from seqlab.batching.vocabulary import UNKNOWN_ID, Vocabulary
 
 
-@cache
+@lru_cache(maxsize=1 << 14)
 def fold_character(character: str) -> str:
     """The character's lower case where that is one character, else the character itself."""
     lower = character.lower()
     return lower if len(lower) == 1 else character
 
 
-@cache
+@lru_cache(maxsize=1 << 14)
 def character_class(character: str) -> str:
     """`d` for a decimal digit, `X` for an upper-case letter, `x` for any other letter, else the character."""
     category = unicodedata.category(character)

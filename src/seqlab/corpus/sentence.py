@@ -28,6 +28,4 @@ class Sentence:
         if not self.tokens:
             raise ValueError(f"{self.file}:{self.line}: a sentence needs at least one token")
         if len(self.tokens) != len(self.tags):
-            raise ValueError(
-                f"{self.file}:{self.line}: {len(self.tokens)} tokens but {len(self.tags)} tags"
-            )
+            raise ValueError(f"{self.file}:{self.line}: {len(self.tokens)} tokens but {len(self.tags)} tags")

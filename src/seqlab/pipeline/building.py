@@ -74,14 +74,14 @@ def _build_encoder(params: TransformerParams | BiLSTMParams, *, max_length: int)
 
 
 def _build_head(params: HeadParams, *, tags: Vocabulary, tag_scheme: str | None) -> keras.layers.Layer:
-    allowed = transition_constraints(tags.entries, scheme=tag_scheme)
-    settings: dict[str, Any] = {
-        "num_tags": len(tags),
-        "start_allowed": allowed.start,
-        "end_allowed": allowed.end,
-        "transitions_allowed": allowed.transitions,
-        "name": "head",
-    }
+    settings: dict[str, Any] = {"num_tags": len(tags), "name": "head"}
+    if tag_scheme is not None:  # without spans every tag may follow every other, and decoding is an argmax
+        allowed = transition_constraints(tags.entries, scheme=tag_scheme)
+        settings |= {
+            "start_allowed": allowed.start,
+            "end_allowed": allowed.end,
+            "transitions_allowed": allowed.transitions,
+        }
     if params.type == "crf":
         return CRFHead(**settings)
     return SoftmaxHead(**settings, label_smoothing=params.label_smoothing)

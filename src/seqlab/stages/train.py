@@ -20,11 +20,11 @@ def train(task: str) -> None:
     prepared, models, metrics = (Path(top) / task for top in ("data/prepared", "models", "metrics"))
     corpus = json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))
     with start_training_run(task, params=params, corpus=corpus, root=repository_root()) as run:
-        # Imported only now: TensorFlow takes seconds, and a store that is away should be told at once.
+        # Only now, and in silence: TensorFlow takes seconds, and a store that is away should be told at once.
         from seqlab.modeling.device import select_device
-        from seqlab.pipeline.training import train_task
 
         device = select_device(params.device)
+        from seqlab.pipeline.training import train_task
 
         def on_epoch(row: dict[str, float]) -> None:
             progress.epoch(row)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CANDIDATE = "candidate"
 CHAMPION = "champion"
 
+MODEL_ID_TAG = "model_id"
+
 SCORES = ("test/span_f1", "test/token_accuracy")
 """Metrics that versions are compared by: the first that the candidate's run has."""
 
@@ -64,12 +66,14 @@ def register_candidate(root: Path, *, name: str, model_id: str, run_id: str) -> 
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        known = [v for v in client.search_model_versions(f"name = '{name}'") if v.model_id == model_id]
+        # The place itself, since `models:/` would be looked up in whatever store is MLflow's default here.
+        location = client.get_logged_model(model_id).artifact_location
+        known = [v for v in client.search_model_versions(f"name = '{name}'") if _made_of(v) == model_id]
         version = (
             known[0]
             if known
             else client.create_model_version(
-                name, source=f"models:/{model_id}", run_id=run_id, model_id=model_id
+                name, source=location, run_id=run_id, model_id=model_id, tags={MODEL_ID_TAG: model_id}
             )
         )
         client.set_registered_model_alias(name, CANDIDATE, version.version)
@@ -175,14 +179,19 @@ def _model_id(client: MlflowClient, reference: str) -> str:
         rest = reference.removeprefix("models:/")
         name, at, alias = rest.partition("@")
         if at:
-            return str(client.get_model_version_by_alias(name, alias).model_id)
+            return _made_of(client.get_model_version_by_alias(name, alias))
         name, slash, number = rest.partition("/")
-        return str(client.get_model_version(name, number).model_id) if slash else rest
+        return _made_of(client.get_model_version(name, number)) if slash else rest
     outputs = client.get_run(reference).outputs.model_outputs
     if not outputs:
         raise MlflowException(f"run {reference} has no logged model")
     models = [client.get_logged_model(output.model_id) for output in outputs]
     return str(max(models, key=lambda model: model.creation_timestamp).model_id)
+
+
+def _made_of(version: ModelVersion) -> str:
+    """The logged model's id; MLflow's own field for it is left empty by its SQL stores."""
+    return str(version.tags.get(MODEL_ID_TAG) or version.model_id)
 
 
 def _version(client: MlflowClient, name: str, alias: str) -> ModelVersion:

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "serving"))
+
+from tiny_taggers import SENTENCES, tiny_export
+
+from seqlab.commands import tag
+from seqlab.errors import SeqlabError
+
+
+class Standard(io.TextIOWrapper):
+    """Standard input that holds some bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data))
+
+
+@pytest.fixture
+def in_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory whose models are the tiny exports."""
+    for kind in ("ner", "pos"):
+        (tmp_path / "models" / kind).mkdir(parents=True)
+        (tmp_path / "models" / kind / "export").symlink_to(tiny_export(kind))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_tag(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str, stdin: bytes = b""
+) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error."""
+    parser = argparse.ArgumentParser()
+    tag.add_parser(parser.add_subparsers())
+    args: Any = parser.parse_args(["tag", *arguments])
+    monkeypatch.setattr(sys, "stdin", Standard(stdin))
+    status = args.run(args)
+    return (status, *capsys.readouterr())
+
+
+def test_a_line_of_standard_input(in_repository, monkeypatch, capsys) -> None:
+    status, out, err = run_tag(monkeypatch, capsys, stdin=b"Marie Curie was born in Warsaw .\n")
+    assert (status, err) == (0, "")
+    assert out.count("\n") == 1
+    assert "[" in out
+
+
+def test_files_keep_their_order_in_every_length(in_repository, monkeypatch, capsys) -> None:
+    lines = [" ".join(["word"] * (1 + 7 * i % 40)) for i in range(150)]
+    Path("one.txt").write_text("\n".join(lines[:100]) + "\n", encoding="utf-8")
+    Path("two.txt").write_text("\n".join(lines[100:]), encoding="utf-8")
+    status, out, _ = run_tag(monkeypatch, capsys, "--format", "json", "--task", "pos", "one.txt", "two.txt")
+    assert status == 0
+    assert [json.loads(line)["text"] for line in out.splitlines()] == lines
+
+
+def test_conll_and_html(in_repository, monkeypatch, capsys) -> None:
+    _, out, _ = run_tag(
+        monkeypatch, capsys, "--task", "pos", "--format", "conll", stdin=b"It rains.\n\none\n"
+    )
+    assert [line.partition("\t")[0] for line in out.splitlines()] == ["It", "rains", ".", "", "one", ""]
+    _, out, _ = run_tag(monkeypatch, capsys, "--task", "pos", "--format", "html", stdin=b"a < b\n")
+    assert out.startswith("<!DOCTYPE html>")
+    assert "&lt;" in out
+    assert out.endswith("</html>\n")
+
+
+def test_tokenised_input(in_repository, monkeypatch, capsys) -> None:
+    arguments = ("--tokenized", "--format", "conll")
+    _, out, _ = run_tag(monkeypatch, capsys, *arguments, stdin=b"don't stop.\n")
+    assert [line.partition("\t")[0] for line in out.splitlines()] == ["don't", "stop.", ""]
+
+
+def test_one_bad_line_does_not_end_the_stream(in_repository, monkeypatch, capsys) -> None:
+    stdin = b"first\nbad \xff\nbell \x07\n" + b"x" * 100_000 + b"\n\nlast\n"
+    status, out, err = run_tag(monkeypatch, capsys, "--format", "json", stdin=stdin)
+    assert status == 1
+    assert [json.loads(line).get("error", "tagged") for line in out.splitlines()] == [
+        "tagged",
+        "not UTF-8",
+        "a control character",
+        "a word is too long to be one",
+        "tagged",
+        "tagged",
+    ]
+    assert [line for line in err.splitlines() if line.startswith("error")] == [
+        "error: stdin:2:5: not UTF-8",
+        "error: stdin:3:6: a control character",
+        "error: stdin:4:1: a word is too long to be one",
+    ]
+
+
+@pytest.mark.parametrize("stdin", [b"", b"\n  \n\n"])
+def test_no_text(in_repository, monkeypatch, capsys, stdin: bytes) -> None:
+    with pytest.raises(SeqlabError, match=r"standard input: there is no text to tag[\s\S]*seqlab tag"):
+        run_tag(monkeypatch, capsys, stdin=stdin)
+
+
+def test_no_such_file(in_repository, monkeypatch, capsys) -> None:
+    with pytest.raises(SeqlabError, match=r"missing\.txt: there is no such file"):
+        run_tag(monkeypatch, capsys, "missing.txt")
+
+
+def test_no_model_yet(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SeqlabError, match=r"models/ner/export: there is no exported model[\s\S]*dvc repro"):
+        run_tag(monkeypatch, capsys, stdin=b"a\n")
+
+
+def test_a_model_of_the_other_task(in_repository, monkeypatch, capsys) -> None:
+    with pytest.raises(SeqlabError, match=r"for another task[\s\S]*--task pos"):
+        run_tag(monkeypatch, capsys, "--task", "ner", "--model", "models/pos/export", stdin=b"a\n")
+
+
+def test_a_model_by_its_path_brings_its_task(in_repository, monkeypatch, capsys) -> None:
+    _, by_task, _ = run_tag(monkeypatch, capsys, "--task", "pos", stdin=SENTENCES[0].encode())
+    for path in ("models/pos/export", "models/pos"):
+        _, by_path, _ = run_tag(monkeypatch, capsys, "--model", path, stdin=SENTENCES[0].encode())
+        assert by_path == by_task
+
+
+def test_a_model_of_an_incompatible_version(in_repository, monkeypatch, capsys) -> None:
+    other = in_repository / "other"
+    shutil.copytree(tiny_export("ner"), other)
+    config = json.loads((other / "config.json").read_text(encoding="utf-8"))
+    (other / "config.json").write_text(json.dumps({**config, "format_version": 99}), encoding="utf-8")
+    with pytest.raises(SeqlabError, match=r"incompatible version of seqlab[\s\S]*export it again"):
+        run_tag(monkeypatch, capsys, "--model", "other", stdin=b"a\n")
+
+
+def test_a_model_of_the_registry(in_repository, monkeypatch, capsys) -> None:
+    from seqlab.tracking import registry
+
+    asked = []
+
+    def fetch_export(root: Path, reference: str) -> Path:
+        asked.append(reference)
+        return tiny_export("pos")
+
+    monkeypatch.setattr(registry, "fetch_export", fetch_export)
+    for model in ("models:/seqlab-pos@champion", "0123456789abcdef"):
+        assert run_tag(monkeypatch, capsys, "--model", model, stdin=b"a\n")[0] == 0
+    assert asked == ["models:/seqlab-pos@champion", "0123456789abcdef"]
+
+
+def test_colours_and_progress_are_for_terminals(in_repository, monkeypatch, capsys) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    _, out, _ = run_tag(monkeypatch, capsys, "--task", "pos", stdin=b"one\n")
+    assert "\x1b[" in out
+    monkeypatch.setenv("NO_COLOR", "1")
+    _, out, _ = run_tag(monkeypatch, capsys, "--task", "pos", stdin=b"one\n")
+    assert "\x1b[" not in out

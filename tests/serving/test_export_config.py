@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny_taggers import CORPUS
+
+from seqlab.errors import SeqlabError
+from seqlab.serving.export_config import FORMAT_VERSION, export_config, read_export_config
+
+SCORES = {"test": {"span_f1": 0.9, "token_accuracy": 0.95, "per_tag": {"O": {}}, "tokens": 91}}
+
+
+def write(folder: Path, **changes: object) -> Path:
+    config = export_config(
+        task="ner",
+        tag_scheme="BIOES",
+        tags=["<pad>", "<unk>", "O"],
+        max_length=8,
+        overlap=2,
+        corpus=CORPUS,
+        scores=SCORES,
+        run={"run_id": "r1", "experiment": "seqlab-ner"},
+    )
+    (folder / "config.json").write_text(json.dumps({**config, **changes}), encoding="utf-8")
+    return folder
+
+
+def test_what_it_says(tmp_path: Path) -> None:
+    config = read_export_config(write(tmp_path), task="ner")
+    assert config["tags"] == ["<pad>", "<unk>", "O"]
+    assert config["scores"] == {"test": {"tokens": 91, "token_accuracy": 0.95, "span_f1": 0.9}}
+    assert config["corpus"]["digest"] == "d" * 64
+    assert config["corpus"]["licence"] == "Apache-2.0"
+    assert config["corpus"]["synthetic"] is True
+    assert "splits" not in config["corpus"]
+    assert set(config["versions"]) == {"python", "seqlab", "tensorflow", "keras", "numpy"}
+
+
+def test_no_export(tmp_path: Path) -> None:
+    with pytest.raises(SeqlabError, match=r"there is no exported model[\s\S]*dvc repro"):
+        read_export_config(tmp_path)
+
+
+def test_no_json(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{", encoding="utf-8")
+    with pytest.raises(SeqlabError, match="not an export's config"):
+        read_export_config(tmp_path)
+
+
+@pytest.mark.parametrize("version", [FORMAT_VERSION + 1, None])
+def test_an_incompatible_version(tmp_path: Path, version: int | None) -> None:
+    write(tmp_path, format_version=version, versions={"seqlab": "9.9"})
+    message = rf"incompatible version[\s\S]*format_version {FORMAT_VERSION}[\s\S]*{version} \(seqlab 9.9\)"
+    with pytest.raises(SeqlabError, match=message):
+        read_export_config(tmp_path)
+
+
+def test_something_else(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("[1]", encoding="utf-8")
+    with pytest.raises(SeqlabError, match=r"incompatible version[\s\S]*\[1\]"):
+        read_export_config(tmp_path)
+
+
+def test_another_task(tmp_path: Path) -> None:
+    with pytest.raises(
+        SeqlabError, match=r"for another task[\s\S]*expected: pos[\s\S]*received: ner[\s\S]*--task ner"
+    ):
+        read_export_config(write(tmp_path), task="pos")

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_taggers import TOKENS, WINDOW, tiny_export, tiny_tagger
+
+from seqlab.errors import SeqlabError
+from seqlab.serving.parity import RUNNERS, check_parity, compare, run_form
+from seqlab.serving.rows import make_rows, tag_rows
+
+SENTENCES = [["a", "b"], ["c"]]
+EXPECTED = np.array([2, 3, 2]), np.array([0.5, 0.6, 0.7])
+NAMES = ["<pad>", "<unk>", "O", "B-PER"]
+
+
+def compare_with(tag_ids: list[int], probabilities: list[float]) -> dict[str, float]:
+    return compare(
+        "onnx",
+        (np.array(tag_ids), np.array(probabilities)),
+        expected=EXPECTED,
+        sentences=SENTENCES,
+        tag_names=NAMES,
+    )
+
+
+def test_the_largest_difference_is_told() -> None:
+    report = compare_with([2, 3, 2], [0.5, 0.5, 0.7])
+    assert report == {
+        "tokens": 3,
+        "differing_tags": 0,
+        "max_probability_difference": pytest.approx(0.1),
+    }
+
+
+def test_tokens_that_came_out_otherwise_are_not_compared() -> None:
+    report = compare_with([-1, -1, 2], [0.0, 0.0, 0.7])
+    assert (report["tokens"], report["max_probability_difference"]) == (1, 0.0)
+
+
+def test_a_differing_tag_is_an_error_that_shows_it() -> None:
+    with pytest.raises(SeqlabError) as caught:
+        compare_with([2, 3, 3], [0.5, 0.6, 0.4])
+    assert str(caught.value).splitlines()[:3] == [
+        "export, onnx: 1 of 3 tags differ from the trained model's",
+        "  expected: O (probability 0.700000)",
+        "  received: B-PER (probability 0.400000) for token 1, 'c', of 'c'",
+    ]
+
+
+def test_a_form_that_cannot_run_says_why(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"nothing")
+    with pytest.raises(SeqlabError, match=r"'onnx' cannot be run in a fresh process[\s\S]*exit status 1"):
+        run_form("onnx", tmp_path / "model.onnx", tmp_path)
+
+
+def test_saved_model_and_onnx_agree_in_fresh_processes() -> None:
+    tiny, export = tiny_tagger("pos"), tiny_export("pos")
+    sentences = [*TOKENS, ["a token", "with", "blanks"]]
+    rows = make_rows(sentences, encoder=tiny.encoder, **WINDOW)
+    report = check_parity(
+        {"saved_model": export, "onnx": export / "model.onnx"},
+        sentences=sentences,
+        rows=rows,
+        expected=tag_rows(tiny.tagger, rows),
+        tag_names=tiny.tags.entries,
+    )
+    tokens = sum(map(len, sentences))
+    # A token with a blank in it cannot be told from two where tokens are joined by blanks.
+    assert {name: row["tokens"] for name, row in report.items()} == {
+        "saved_model:ids": tokens,
+        "saved_model:ragged": tokens,
+        "saved_model:serving_default": tokens - 3,
+        "saved_model:text": tokens - 3,
+        "saved_model:tokens": tokens,
+        "onnx": tokens,
+    }
+    assert all(row["max_probability_difference"] < 1e-5 for row in report.values())
+    json.dumps(report)
+
+
+def test_every_runner_is_there() -> None:
+    import seqlab.serving.runners
+
+    folder = Path(seqlab.serving.runners.__file__).parent
+    assert {path.name for path in folder.glob("run_*.py")} == set(RUNNERS.values())

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_taggers import SENTENCES, TAGS, TOKENS, WINDOW, make_tagger, tiny_export, tiny_tagger
+
+from seqlab.corpus.tag_scheme import tags_to_spans
+from seqlab.errors import SeqlabError
+from seqlab.serving.rows import make_rows, tag_rows
+from seqlab.serving.saved_model import SIGNATURES, export_saved_model
+
+KINDS = ("ner", "pos")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+_LOADED: dict[str, Any] = {}
+
+
+def call(kind: str, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
+    """Outputs of an export's signature."""
+    if kind not in _LOADED:
+        _LOADED[kind] = tf.saved_model.load(str(tiny_export(kind)))
+    outputs = _LOADED[kind].signatures[signature](**inputs)
+    return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+
+def strings(values: Any) -> tf.Tensor:
+    return tf.constant(values, tf.string)
+
+
+def dense(sentences: list[list[str]], *, more: int = 0) -> tf.Tensor:
+    """A matrix of tokens with `more` columns of padding than the longest sentence needs."""
+    length = max(map(len, sentences)) + more
+    return strings([sentence + [""] * (length - len(sentence)) for sentence in sentences])
+
+
+def tags_of(outputs: dict[str, np.ndarray]) -> list[list[str]]:
+    return [
+        [tag.decode() for tag in row[mask]]
+        for row, mask in zip(outputs["tags"], outputs["mask"], strict=True)
+    ]
+
+
+def expected(kind: str) -> tuple[list[list[str]], list[np.ndarray]]:
+    """Tags and probabilities of the trained tagger itself."""
+    tiny = tiny_tagger(kind)
+    ids, probabilities = tag_rows(tiny.tagger, make_rows(TOKENS, encoder=tiny.encoder, **WINDOW))
+    stops = np.cumsum([len(sentence) for sentence in TOKENS])[:-1]
+    tags = [[tiny.tags.entries[i] for i in row] for row in np.split(ids, stops)]
+    return tags, np.split(probabilities, stops)
+
+
+def test_every_string_signature_tags_as_the_tagger(kind: str) -> None:
+    tags, probabilities = expected(kind)
+    # Tags that are all the same would agree by chance.
+    assert len({tag for row in tags for tag in row}) > 2
+    flat = [token for sentence in TOKENS for token in sentence]
+    lengths = tf.constant([len(sentence) for sentence in TOKENS], tf.int64)
+    for outputs in (
+        call(kind, "serving_default", sentences=strings(SENTENCES)),
+        call(kind, "tokens", tokens=dense(TOKENS)),
+        call(kind, "ragged", tokens=strings(flat), row_lengths=lengths),
+        call(kind, "text", texts=strings(SENTENCES)),
+    ):
+        assert tags_of(outputs) == tags
+        for row, mask, sentence, exact in zip(
+            outputs["probabilities"], outputs["mask"], TOKENS, probabilities, strict=True
+        ):
+            np.testing.assert_allclose(row[mask], exact, atol=1e-5)
+            assert not row[~mask].any()
+            assert mask.sum() == len(sentence)
+        assert not outputs["tag_ids"][~outputs["mask"]].any()
+        assert (outputs["tags"][~outputs["mask"]] == b"").all()
+        assert outputs["tokens"][0, 0] == b"Marie"
+
+
+def test_ids_are_the_batch_contracts(kind: str) -> None:
+    tiny = tiny_tagger(kind)
+    tables = tiny.encoder.encode_types(TOKENS[0])
+    inputs = {
+        name: tf.constant(np.stack([values[1:], np.roll(values, -1, 0)[1:]]))
+        for name, values in tables.items()
+    }
+    outputs = call(kind, "ids", **inputs)
+    assert set(outputs) == {"tag_ids", "probabilities", "mask"}
+    assert [tiny.tags.entries[i] for i in outputs["tag_ids"][0]] == expected(kind)[0][0]
+    assert outputs["mask"].tolist() == [[True] * 7, [True] * 6 + [False]]
+    assert outputs["tag_ids"][1, -1] == 0
+
+
+def test_spans_are_those_of_the_tags() -> None:
+    outputs = call("ner", "serving_default", sentences=strings(SENTENCES))
+    for row, tags in enumerate(tags_of(outputs)):
+        columns = (outputs[name][row] for name in ("span_types", "span_starts", "span_ends"))
+        spans = [(kind.decode(), start, end) for kind, start, end in zip(*columns, strict=True) if start >= 0]
+        assert spans == tags_to_spans(tags, scheme="BIOES", lenient=True)
+    assert "span_types" not in call("pos", "serving_default", sentences=strings(SENTENCES))
+
+
+def test_text_leads_back_to_the_text() -> None:
+    texts = ["Dr. Smith's in Zürich, 日本!", "one"]
+    outputs = call("ner", "text", texts=strings(texts))
+    for text, tokens, starts, ends, first, last, mask in zip(
+        texts,
+        *(outputs[name] for name in ("tokens", "token_starts", "token_ends")),
+        *(outputs[name] for name in ("token_byte_starts", "token_byte_ends", "mask")),
+        strict=True,
+    ):
+        for i in np.flatnonzero(mask):
+            assert text[starts[i] : ends[i]] == tokens[i].decode()
+            assert text.encode()[first[i] : last[i]] == tokens[i]
+        assert (starts[~mask] == -1).all()
+
+
+def test_blanks_between_tokens_do_not_count(kind: str) -> None:
+    plain = call(kind, "serving_default", sentences=strings(["Marie Curie ."]))
+    spaced = call(kind, "serving_default", sentences=strings(["  Marie   Curie . "]))
+    for name, values in plain.items():
+        np.testing.assert_array_equal(values, spaced[name])
+
+
+@pytest.mark.parametrize("sentences", [[], [""], ["", "   "]])
+def test_nothing_to_tag_gives_nothing(kind: str, sentences: list[str]) -> None:
+    for outputs in (
+        call(kind, "serving_default", sentences=strings(sentences)),
+        call(kind, "text", texts=strings(sentences)),
+    ):
+        assert {values.shape for values in outputs.values()} == {(len(sentences), 0)}
+
+
+def test_an_empty_text_among_others(kind: str) -> None:
+    outputs = call(kind, "text", texts=strings(["", SENTENCES[0], " "]))
+    assert tags_of(outputs) == [[], expected(kind)[0][0], []]
+
+
+def test_a_token_of_100000_characters_and_a_sentence_of_5000_tokens(kind: str) -> None:
+    outputs = call(kind, "text", texts=strings(["x" * 100_000 + " word" * 5000]))
+    assert outputs["mask"].sum() == 5001
+
+
+def test_an_empty_token_within_a_row_is_refused(kind: str) -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError, match="an empty token"):
+        call(kind, "tokens", tokens=strings([["a", "", "b"]]))
+
+
+def test_lengths_that_do_not_add_up_are_refused(kind: str) -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError, match="row_lengths must add up"):
+        call(kind, "ragged", tokens=strings(["a", "b"]), row_lengths=tf.constant([3], tf.int64))
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    kind=st.sampled_from(KINDS),
+    order=st.lists(st.integers(0, len(TOKENS) - 1), min_size=1, max_size=8),
+    more=st.integers(0, 20),
+)
+def test_padding_and_batch_and_order_change_no_tag(kind: str, order: list[int], more: int) -> None:
+    alone = [tags_of(call(kind, "tokens", tokens=dense([TOKENS[i]])))[0] for i in order]
+    assert tags_of(call(kind, "tokens", tokens=dense([TOKENS[i] for i in order], more=more))) == alone
+    assert tags_of(call(kind, "serving_default", sentences=strings([SENTENCES[i] for i in order]))) == alone
+
+
+def test_the_signatures_meet_the_rest_contract(kind: str) -> None:
+    """The row format of TensorFlow Serving: named inputs, and outputs that all begin with the batch."""
+    call(kind, "serving_default", sentences=strings(SENTENCES))
+    signatures = _LOADED[kind].signatures
+    assert set(signatures) == set(SIGNATURES)
+    takes = {name: signatures[name].structured_input_signature[1] for name in signatures}
+    assert {
+        name: {key: spec.shape.rank for key, spec in inputs.items()} for name, inputs in takes.items()
+    } == {
+        "serving_default": {"sentences": 1},
+        "tokens": {"tokens": 2},
+        "ragged": {"tokens": 1, "row_lengths": 1},
+        "text": {"texts": 1},
+        "ids": {"token_ids": 2, "char_ids": 3, "shape_ids": 2},
+    }
+    outputs = call(kind, "serving_default", sentences=strings(SENTENCES))
+    assert {values.shape[0] for values in outputs.values()} == {len(SENTENCES)}
+    assert all(values.ndim == 2 for values in outputs.values())
+    assert {values.dtype.kind for values in outputs.values()} <= {"O", "i", "f", "b"}
+
+
+FRESH = """
+import sys
+sys.path[:] = [p for p in sys.path if p != sys.argv[1]]
+sys.modules["seqlab"] = None
+import tensorflow as tf
+for folder in sys.argv[2:]:
+    text = tf.saved_model.load(folder).signatures["text"]
+    out = text(texts=tf.constant(["Marie Curie was born in Warsaw.", ""]))
+    print(" ".join(tag.decode() for tag in out["tags"].numpy()[0]))
+"""
+
+
+def test_a_process_with_tensorflow_alone_tags_text(ner_export: Path, pos_export: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", FRESH, "src", str(ner_export), str(pos_export)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" ") for line in done.stdout.splitlines()]
+    assert rows == [expected(kind)[0][0] for kind in KINDS]
+    assert set(rows[0]) <= set(TAGS["ner"])
+
+
+def test_a_visible_gpu_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Device:
+        name = "/physical_device:GPU:0"
+
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [Device()])
+    tiny = tiny_tagger("ner")
+    with pytest.raises(SeqlabError, match=r"may not run without one[\s\S]*GPU:0[\s\S]*select_device"):
+        export_saved_model(tiny.tagger, tmp_path, encoder=tiny.encoder, tags=tiny.tags, spans=True, **WINDOW)
+    assert not list(tmp_path.iterdir())
+
+
+def test_learned_positions_take_longer_sentences_in_windows(tmp_path: Path) -> None:
+    tiny = make_tagger("ner", positions="absolute")
+    export_saved_model(tiny.tagger, tmp_path, encoder=tiny.encoder, tags=tiny.tags, spans=True, **WINDOW)
+    model = tf.saved_model.load(str(tmp_path))
+    outputs = model.signatures["serving_default"](sentences=strings([SENTENCES[-1]]))
+    assert outputs["mask"].numpy().sum() == len(TOKENS[-1])

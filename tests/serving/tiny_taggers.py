@@ -1,0 +1,175 @@
+"""Small taggers with random weights, and their exports, each made once in a test session."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from seqlab.batching.encoding import FeatureEncoder
+from seqlab.batching.features import normalize_token, token_shape
+from seqlab.batching.vocabulary import Vocabulary
+from seqlab.corpus.tag_scheme import transition_constraints
+from seqlab.modeling.embedder import TokenFeatureEmbedder
+from seqlab.modeling.heads import CRFHead, SoftmaxHead
+from seqlab.modeling.layers import BiLSTMEncoder, TransformerEncoder
+from seqlab.modeling.tagger import Tagger
+from seqlab.serving.export_config import export_config
+from seqlab.serving.onnx_model.export import export_onnx
+from seqlab.serving.saved_model import export_saved_model
+
+MAX_LENGTH, OVERLAP = 12, 3
+WINDOW: dict[str, int] = {"max_length": MAX_LENGTH, "overlap": OVERLAP}
+
+SENTENCES = [
+    "Marie Curie was born in Warsaw .",
+    "Dr. Smith 's train left New York City at 10:30 in May 1996 .",
+    "May I see the supercalifragilisticexpialidocious ÉCOLE in Zürich , it 's 42 % ?",
+    "日本 and ﷽ are ٣ words — do n't stop believing , O'Brien said .",
+    "one",
+    "a long sentence that does not fit into a window of twelve tokens is cut into three of them , and put "
+    "together again , so that Paris and London are found wherever they stand .",
+]
+TOKENS = [sentence.split(" ") for sentence in SENTENCES]
+TAGS = {
+    "ner": ["O", "B-PER", "I-PER", "E-PER", "S-PER", "B-LOC", "I-LOC", "E-LOC", "S-LOC"],
+    "pos": ["NOUN", "VERB", "PROPN", "PUNCT", "DET"],
+}
+CORPUS: dict[str, Any] = {
+    "corpus": "tiny",
+    "title": "six sentences",
+    "licence": "Apache-2.0",
+    "synthetic": True,
+    "digest": "d" * 64,
+    "column": "ner",
+    "splits": {split: {"sentences": 6, "tokens": 91} for split in ("train", "dev", "test")},
+}
+
+
+@dataclass(frozen=True)
+class TinyTagger:
+    """A tagger with random weights, and what belongs to it."""
+
+    kind: str
+    tagger: Tagger
+    encoder: FeatureEncoder
+    tags: Vocabulary
+
+    @property
+    def spans(self) -> bool:
+        return self.kind == "ner"
+
+
+@cache
+def make_encoder() -> FeatureEncoder:
+    """Vocabularies of the sentences, some of whose tokens, characters and shapes are left unknown."""
+    tokens = Counter(token for sentence in TOKENS for token in sentence)
+    known = [token for token in tokens if token not in ("believing", "London")]
+    return FeatureEncoder(
+        tokens=Vocabulary(sorted({normalize_token(token, lowercase=True) for token in known})),
+        characters=Vocabulary(sorted({character for token in known for character in token} - {"É"})),
+        shapes=Vocabulary(sorted({token_shape(token) for token in known[:30]})),
+        lowercase=True,
+        max_token_length=7,
+    )
+
+
+def make_tagger(
+    kind: str,
+    *,
+    characters: str = "cnn",
+    positions: str = "relative",
+    head: str = "softmax",
+    norm_first: bool = True,
+    precision: str = "float32",
+) -> TinyTagger:
+    """`ner`: a Transformer over BIOES spans; `pos`: a BiLSTM over tags."""
+    keras.utils.set_random_seed(7)
+    keras.config.set_dtype_policy(precision)
+    encoder, tags = make_encoder(), Vocabulary(TAGS[kind])
+    allowed = transition_constraints(tags.entries, scheme="BIOES") if kind == "ner" else None
+    if kind == "ner":
+        body = TransformerEncoder(
+            num_layers=2,
+            hidden_dim=16,
+            num_heads=2,
+            intermediate_dim=24,
+            positions=positions,
+            max_length=MAX_LENGTH,
+            norm_first=norm_first,
+            name="encoder",
+        )
+    else:
+        body = BiLSTMEncoder(num_layers=2, units=8, name="encoder")
+    tagger = Tagger(
+        name="tagger",
+        embedder=TokenFeatureEmbedder(
+            token_vocabulary_size=len(encoder.tokens),
+            token_embedding_dim=8,
+            characters=characters,
+            character_vocabulary_size=len(encoder.characters),
+            character_embedding_dim=4,
+            character_filters=8,
+            shape_vocabulary_size=len(encoder.shapes),
+            name="embedder",
+        ),
+        encoder=body,
+        head=(CRFHead if head == "crf" else SoftmaxHead)(
+            num_tags=len(tags),
+            start_allowed=allowed and allowed.start,
+            end_allowed=allowed and allowed.end,
+            transitions_allowed=allowed and allowed.transitions,
+            name="head",
+        ),
+    )
+    keras.config.set_dtype_policy("float32")
+    ids = np.ones((1, 3), np.int32)
+    tagger({"token_ids": ids, "char_ids": np.ones((1, 3, 7), np.int32), "shape_ids": ids})
+    random = np.random.default_rng(5)
+    # Larger weights than fresh ones, so that tags differ from token to token; biases that matter, but
+    # not most.
+    for weight in tagger.weights:
+        if str(weight.dtype).startswith("float"):
+            noise = random.normal(0, 0.1 if len(weight.shape) == 1 else 0.7, weight.shape)
+            weight.assign(np.asarray(weight) + noise if len(weight.shape) == 1 else noise)
+    return TinyTagger(kind=kind, tagger=tagger, encoder=encoder, tags=tags)
+
+
+@cache
+def tiny_tagger(kind: str) -> TinyTagger:
+    """The tagger whose export is `tiny_export`."""
+    return make_tagger(kind, head="softmax" if kind == "ner" else "crf")
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
+
+
+@cache
+def tiny_export(kind: str) -> Path:
+    """An export with everything that the stage writes but the model card."""
+    tiny = tiny_tagger(kind)
+    directory = Path(_folder().name) / kind
+    export_saved_model(
+        tiny.tagger, directory, encoder=tiny.encoder, tags=tiny.tags, spans=tiny.spans, **WINDOW
+    )
+    export_onnx(tiny.tagger, directory / "model.onnx", max_token_length=tiny.encoder.max_token_length)
+    config = export_config(
+        task=kind,
+        tag_scheme="BIOES" if tiny.spans else None,
+        tags=tiny.tags.entries,
+        corpus=CORPUS,
+        scores={"test": {"tokens": 91, "token_accuracy": 0.5}},
+        run={"run_id": "r1", "experiment": f"seqlab-{kind}"},
+        **WINDOW,
+    )
+    (directory / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return directory
