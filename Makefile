@@ -4,12 +4,14 @@
 
 VENV := .venv
 STAMP := $(VENV)/.complete
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell command -v $(name) 2>/dev/null)))
+SUITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	"$$name" -c '$(SUITS)' 2>/dev/null && { command -v "$$name"; break; }; done)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test test-fast ui gpu lock clean lint
+.PHONY: repro test ui gpu lock clean lint
 .DEFAULT_GOAL := repro
 
 repro: $(STAMP)
@@ -29,8 +31,7 @@ ui: $(STAMP)
 	python -m seqlab.cli ui
 
 $(STAMP): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "seqlab needs Python 3.11, 3.12 or 3.13: none was found. Install one, or: make PYTHON=/path/to/python3.12" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "seqlab needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) -V). Install one, or: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c '$(SUITS)' 2>/dev/null || { echo "seqlab needs Python 3.11, 3.12 or 3.13 with its venv module; none was found$(if $(PYTHON), at $(PYTHON))." >&2; echo "Install one (Debian: apt install python3 python3-venv), or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --require-hashes -r requirements.lock
 	$(VENV)/bin/python -m pip install --no-deps --no-build-isolation --no-index -e .
