@@ -49,10 +49,10 @@ def test_summary_shows_scores_and_says_what_is_synthetic(repository, capsys):
 
 
 def test_summary_says_what_is_missing(repository):
-    row, synthetic = summary_row("ner", root=repository)
-    assert "not there yet" in row[4]
-    assert "metrics/ner/corpus.json" in row[4]
-    assert synthetic is False
+    row, corpora = summary_row("ner", root=repository)
+    assert "not there yet" in row[3]
+    assert "metrics/ner/corpus.json" in row[3]
+    assert corpora == {}
 
 
 def test_check_reads_its_columns_from_the_parameters_and_tells_every_problem(repository, capsys):

@@ -93,7 +93,7 @@ def test_repeated_it_runs_nothing(small_run):
         ({"ner.training.learning_rate": 0.5}, {"train@ner"}),
         ({"pos.encoder.units": 4}, {"train@pos"}),
         ({"corpus.sample.seed": 99}, {"download"}),
-        ({"ner.embedder.min_count": 1}, {"prepare@ner", "train@ner"}),
+        ({"ner.embedder.min_count": 3}, {"prepare@ner", "train@ner"}),
         ({"seed": 1}, {"train@ner", "train@pos"}),
     ],
 )

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from seqlab.params import load_params
 
-_COLUMNS = ("task", "corpus", "test span F1", "test token accuracy", "model", "MLflow run")
+_COLUMNS = ("task", "span F1", "token accuracy", "model", "MLflow run")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -23,34 +23,37 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table; tasks that have not been evaluated yet are named."""
-    table = Table(title="seqlab: scores on test", title_justify="left")
-    for column in _COLUMNS:
-        table.add_column(column, overflow="fold")
-    synthetic = False
+    rows, corpora = [], {}
     for task in load_params().tasks:
-        row, from_synthetic = summary_row(task)
-        synthetic |= from_synthetic
+        row, corpus = summary_row(task)
+        rows.append(row)
+        corpora |= corpus
+    label = ", ".join(f"{name} (synthetic)" if synthetic else name for name, synthetic in corpora.items())
+    table = Table(*_COLUMNS, title=f"Scores on test, corpus: {label or 'none yet'}", title_justify="left")
+    for row in rows:
         table.add_row(*row)
-    console = Console()
+    console = Console(soft_wrap=True)
     console.print(table)
-    if synthetic:
+    if any(corpora.values()):
         console.print("The sample corpus is synthetic: its scores say nothing about real text.")
-    console.print("Compare runs: make ui     Tag text: echo 'Marie Curie was born in Warsaw.' | seqlab tag")
+    console.print("Compare runs:  make ui")
+    console.print(
+        "Tag text:      source .venv/bin/activate; echo 'Marie Curie was born in Warsaw.' | seqlab tag"
+    )
     return 0
 
 
-def summary_row(task: str, *, root: Path = Path()) -> tuple[list[str], bool]:
-    """A task's row of the table, and whether its corpus is synthetic."""
+def summary_row(task: str, *, root: Path = Path()) -> tuple[list[str], dict[str, bool]]:
+    """A task's row of the table, and the name of its corpus with whether that is synthetic."""
     metrics, model = root / "metrics" / task, root / "models" / task
     try:
         corpus = json.loads((metrics / "corpus.json").read_text(encoding="utf-8"))
         test = json.loads((metrics / "evaluate.json").read_text(encoding="utf-8"))["test"]
         run_id = json.loads((model / "run.json").read_text(encoding="utf-8"))["run_id"]
     except FileNotFoundError as error:
-        return [task, "", "", "", f"not there yet: {error.filename}", ""], False
+        return [task, "", "", f"not there yet: {error.filename}", ""], {}
     span_f1 = f"{test['span_f1']:.4f}" if "span_f1" in test else "-"
-    label = f"{corpus['corpus']}{' (synthetic)' if corpus['synthetic'] else ''}"
-    where = (model / "export").relative_to(root)
-    return [task, label, span_f1, f"{test['token_accuracy']:.4f}", str(where), run_id[:12]], corpus[
-        "synthetic"
-    ]
+    where = str((model / "export").relative_to(root))
+    return [task, span_f1, f"{test['token_accuracy']:.4f}", where, run_id[:12]], {
+        corpus["corpus"]: corpus["synthetic"]
+    }
