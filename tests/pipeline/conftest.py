@@ -47,7 +47,7 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def run(self, *command: str, fails: bool = False, timeout_s: int = 580) -> str:
+    def run(self, *command: str, fails: bool = False, timeout_s: int = 900) -> str:
         """Run a command in the folder and return what it printed; it must succeed, or fail where asked."""
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC_"))
