@@ -23,7 +23,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table; tasks that have not been evaluated yet are named."""
-    rows, corpora = [], {}
+    rows: list[list[str]] = []
+    corpora: dict[str, bool] = {}
     for task in load_params().tasks:
         row, corpus = summary_row(task)
         rows.append(row)
