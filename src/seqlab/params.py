@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from seqlab.errors import SeqlabError
 
 TagScheme = Literal["IOB1", "IOB2", "BIOES"]
+FileTagScheme = Literal["IOB1", "IOB2", "BIO", "BIOES", "IOBES", "BILOU"]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(gt=0)]
 
@@ -37,7 +38,7 @@ class FilesParams(Section):
     columns: Annotated[list[str], Field(min_length=2)]
     separator: str
     comment_prefix: str | None
-    tag_scheme: TagScheme
+    tag_scheme: FileTagScheme
 
 
 class CorpusParams(Section):

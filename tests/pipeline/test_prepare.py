@@ -45,7 +45,7 @@ def make_raw(tmp_path, *, train=TRAIN, dev, test, **options):
         (own / f"{split}.conll").write_text(text, encoding="utf-8")
     paths = {split: str(own / f"{split}.conll") for split in ("train", "dev", "test")}
     columns = ["token", "upos", "ner"]
-    copy_files(tmp_path / "raw", **paths, columns=columns, separator="\t", tag_scheme="IOB2", **options)
+    copy_files(tmp_path / "raw", **paths, columns=columns, separator="\t", **{"tag_scheme": "IOB2"} | options)
     return tmp_path / "raw"
 
 
@@ -111,6 +111,15 @@ def test_bad_input_stops_before_anything_is_overwritten(tmp_path, raw):
         sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "prepared").rglob("*")) == before
     )
     assert {path.name for path in tmp_path.iterdir()} == {"own", "other", "prepared", "raw"}
+
+
+def test_files_may_spell_spans_in_bilou(tmp_path):
+    train = "Marie\tX\tB-PER\nCurie\tX\tL-PER\nsaw\tX\tO\nParis\tX\tU-LOC\n\n"
+    raw = make_raw(tmp_path, train=train, dev="a\tX\tO\n\n", test="a\tX\tO\n\n", tag_scheme="BILOU")
+    prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    tags = Vocabulary.read(tmp_path / "prepared" / "vocabulary" / "tags.json")
+    split = read_split(tmp_path / "prepared" / "train", tags=tags)
+    assert next(split.sentences())[1] == ["B-PER", "E-PER", "O", "S-LOC"]
 
 
 def test_repairs_are_counted(tmp_path):
