@@ -71,6 +71,7 @@ def evaluate_task(
     """
     tagger: Tagger = keras.saving.load_model(model)
     _, tags = load_prepared(prepared)
+    corpus = json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))
     spans = task.tag_scheme is not None
     train = read_split(prepared / "train", tags=tags)
     train_tokens = set(train.types)
@@ -84,7 +85,6 @@ def evaluate_task(
             windows, buckets = evaluation_plan(split, task.training)
             rows: Iterable[Any] = predict_split(tagger, split, windows=windows, buckets=buckets)
             tagged = list(spell_as_iob2(rows) if spans else map(TaggedSentence._make, rows))
-            corpus = json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))
             scores[name] = score_sentences(tagged, spans=spans, train_tokens=train_tokens)
             expected = corpus["splits"][name]["tokens"]
             if scores[name]["tokens"] != expected:

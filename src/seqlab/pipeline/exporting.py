@@ -15,7 +15,7 @@ from seqlab.atomic import replaced_directory, write_json
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.evaluation.predictions import TaggedSentence, read_predictions, spell_as_iob2
 from seqlab.params import TaskParams
-from seqlab.pipeline.training import load_prepared
+from seqlab.pipeline.training import evaluation_window, load_prepared
 from seqlab.serving.export_config import export_config
 from seqlab.serving.float32 import load_tagger
 from seqlab.serving.model_card import model_card
@@ -64,8 +64,7 @@ def export_task(
     )
     tagger = load_tagger(models / "model.keras")
     spans = task.tag_scheme is not None
-    longest = task.training.bucket_boundaries[-1]
-    window: dict[str, int] = {"max_length": longest, "overlap": longest // 4}
+    window = evaluation_window(task.training)
     # Sentences of like length in a batch need little padding.
     dev = sorted(read_predictions(predictions / "dev.conll"), key=lambda sentence: len(sentence.tokens))
     sentences = [list(sentence.tokens) for sentence in dev]

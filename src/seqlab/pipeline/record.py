@@ -84,9 +84,7 @@ class TrainingRun:
         self._run.__exit__(kind, error, trace)
 
 
-def start_training_run(
-    task: str, *, params: Params, corpus: Mapping[str, Any], root: Path, name: str | None = None
-) -> TrainingRun:
+def start_training_run(task: str, *, params: Params, corpus: Mapping[str, Any], root: Path) -> TrainingRun:
     """Open the run of a training, with parameters, data and provenance.
 
     Args:
@@ -94,7 +92,6 @@ def start_training_run(
         params: all parameters.
         corpus: what prepare wrote in corpus.json.
         root: the repository's root, where the store lies by default.
-        name: the run's name; by default the tagger's parts.
 
     Raises:
         SeqlabError: the tracking store cannot be reached; nothing was trained yet.
@@ -103,7 +100,7 @@ def start_training_run(
     run = TrackedRun.start(
         root=root,
         experiment=experiment_name(task),
-        run_name=name or _run_name(section),
+        run_name=f"{section.encoder.type}-{section.head.type}",
         tags={
             **provenance_tags(
                 root, stages=["download", f"prepare@{task}"], seed=params.seed, device=params.device
@@ -195,10 +192,6 @@ def _corpus_label(corpus: Mapping[str, Any]) -> str:
 
 def _title(task: str, corpus: Mapping[str, Any]) -> str:
     return f"{task} on {_corpus_label(corpus)}"
-
-
-def _run_name(section: TaskParams) -> str:
-    return f"{section.encoder.type}-{section.head.type}"
 
 
 def _note(task: str, section: TaskParams, corpus: Mapping[str, Any]) -> str:

@@ -66,10 +66,15 @@ def score_names(*, spans: bool) -> list[str]:
     return ["token_accuracy", *(["span_precision", "span_recall", "span_f1"] if spans else [])]
 
 
+def evaluation_window(training: TrainingParams) -> dict[str, int]:
+    """How too long a sentence is cut where tags are predicted, here and in every export."""
+    longest = training.bucket_boundaries[-1]
+    return {"max_length": longest, "overlap": longest // 4}
+
+
 def evaluation_plan(split: EncodedSplit, training: TrainingParams) -> tuple[Windows, list[Bucket]]:
     """Rows and buckets in which a split is decoded: overlapping windows, and every boundary in use."""
-    longest = training.bucket_boundaries[-1]
-    windows = cut_windows(split.offsets, max_length=longest, overlap=longest // 4)
+    windows = cut_windows(split.offsets, **evaluation_window(training))
     return windows, [Bucket(boundary, EVALUATION_BATCH_SIZE) for boundary in training.bucket_boundaries]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import tempfile
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from seqlab.atomic import write_json
 from seqlab.tracking.client import is_remote, mlflow_client
 from seqlab.tracking.names import LONGEST_PARAM, LONGEST_TAG, flatten, param_text, safe_key, shorten
 from seqlab.tracking.provenance import current_user
@@ -259,10 +259,7 @@ class TrackedRun:
             # Relative to the repository's root: the file travels through DVC's cache to other machines.
             "tracking_uri": "sqlite:///mlflow.db" if own_store else self.tracking_uri,
         }
-        run_json.parent.mkdir(parents=True, exist_ok=True)
-        fresh = run_json.with_name(f".{run_json.name}.{os.getpid()}")
-        fresh.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        fresh.replace(run_json)
+        write_json(run_json, content)
 
     def __enter__(self) -> Self:
         return self
