@@ -53,6 +53,9 @@ def test_any_encoder_and_head_serve_any_task(values):
         ("ner.training.bucket_boundaries", [16, 8], r"ner\.training: .*must rise"),
         ("ner.training.batch_tokens", 100, r"batch_tokens \(100\) must hold at least one sentence"),
         ("pos.training.monitor", "span_f1", r"pos: .*span_f1 needs a tag_scheme"),
+        ("ner.auxiliary.columns", ["xpos", "ner"], r"ner: .*auxiliary.columns names the task's own column"),
+        ("ner.auxiliary.columns", "xpos", r"ner.auxiliary.columns.*'all'"),
+        ("pos.auxiliary.weight", 0, r"pos.auxiliary.weight"),
         ("ner.tag_scheme", "BIO", r"ner\.tag_scheme: .*'IOB1', 'IOB2' or 'BIOES'"),
     ],
 )

@@ -138,11 +138,19 @@ class TrainingParams(Section):
         return self
 
 
+class AuxiliaryParams(Section):
+    """Other tag columns of train that are learned beside the task's own."""
+
+    columns: Literal["all"] | list[str]
+    weight: Annotated[float, Field(gt=0)]
+
+
 class TaskParams(Section):
     """One tagger: the column it learns, its three parts, and its training."""
 
     column: str
     tag_scheme: TagScheme | None
+    auxiliary: AuxiliaryParams
     embedder: EmbedderParams
     encoder: Annotated[TransformerParams | BiLSTMParams, Field(discriminator="type")]
     head: HeadParams
@@ -154,6 +162,8 @@ class TaskParams(Section):
             raise ValueError("training.monitor span_f1 needs a tag_scheme; use token_accuracy")
         if self.head.type == "crf" and self.head.label_smoothing:
             raise ValueError("head.label_smoothing belongs to the softmax head; set it to 0 for crf")
+        if self.column in self.auxiliary.columns:
+            raise ValueError(f"auxiliary.columns names the task's own column, {self.column}")
         return self
 
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from seqlab.batching.auxiliary import AuxiliaryColumn
 from seqlab.batching.buckets import Bucket, choose_buckets, cut_windows, plan_epoch
 from seqlab.batching.datasets import evaluation_dataset, row_order, training_dataset
+from seqlab.batching.vocabulary import Vocabulary
 
 LENGTHS = [1, 3, 2, 8, 5, 7, 4, 4, 6, 13, 2, 1, 16, 3]
 
@@ -49,6 +51,33 @@ def test_training_batches_follow_the_batch_contract(split, windows):
         np.testing.assert_array_equal(features["shape_ids"] != 0, mask)
         assert mask[:, 0].all(), "every row holds a token"
         assert (np.diff(mask.astype(int), axis=1) <= 0).all(), "padding stands on the right"
+
+
+def test_auxiliary_tags_stay_with_their_tokens(split, windows):
+    token_numbers = np.arange(2, 2 + split.num_tokens, dtype=np.int32)
+    columns = [
+        AuxiliaryColumn("type", Vocabulary([]), np.asarray(split.type_ids)),
+        AuxiliaryColumn("number", Vocabulary([]), token_numbers),
+    ]
+    plain = collect(training_dataset(split, windows, BUCKETS, seed=1, epoch=2))
+    batches = training_dataset(split, windows, BUCKETS, seed=1, epoch=2, auxiliary=columns)
+    seen = []
+    for (features, (tags, auxiliary), weight), (_, plain_tags, plain_weight) in zip(
+        batches, plain, strict=True
+    ):
+        np.testing.assert_array_equal(tags, plain_tags)
+        np.testing.assert_array_equal(weight, plain_weight)
+        auxiliary, mask = auxiliary.numpy(), weight.numpy() > 0
+        assert auxiliary.shape == (*mask.shape, 2)
+        assert not auxiliary[~mask].any()
+        numbers = auxiliary[mask][:, 1] - 2
+        seen.extend(numbers.tolist())
+        np.testing.assert_array_equal(auxiliary[mask][:, 0], split.type_ids[numbers])
+        np.testing.assert_array_equal(tags.numpy()[mask], split.tag_ids[numbers])
+        np.testing.assert_array_equal(
+            features["token_ids"].numpy()[mask], split.features["token_ids"][split.type_ids[numbers]]
+        )
+    assert len(seen) == len(set(seen)) > split.num_tokens / 2
 
 
 def test_the_remainder_is_dropped_in_training_as_planned(split, windows):
@@ -134,7 +163,6 @@ def test_batches_equal_a_plain_python_bucketing(split, windows):
 
 def test_a_tag_that_the_vocabulary_lacks_becomes_unknown(tmp_path, encoder):
     from seqlab.batching.encoding import read_split, write_split
-    from seqlab.batching.vocabulary import Vocabulary
     from seqlab.corpus.sentence import Sentence
 
     tags = Vocabulary(["O"])

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from seqlab.corpus.catalogue import STANDALONE_CORPORA
-from seqlab.corpus.errors import CorpusError
 
 BY_NAME = {corpus.name: corpus for corpus in STANDALONE_CORPORA}
 
@@ -19,22 +18,6 @@ BY_NAME = {corpus.name: corpus for corpus in STANDALONE_CORPORA}
 )
 def test_a_corpus_knows_its_tasks(name, tasks):
     assert BY_NAME[name].tasks == tasks
-
-
-def test_a_task_without_tags_is_refused_with_what_to_set():
-    BY_NAME["wnut17"].require_task("ner")
-    with pytest.raises(CorpusError) as caught:
-        BY_NAME["wnut17"].require_task("pos")
-    assert str(caught.value) == (
-        "tasks: the corpus wnut17 has no tags for the task pos\n"
-        "  expected: among ner: its columns are token, ner\n"
-        "  received: pos\n"
-        "  remedy: set tasks: [ner] in params.yaml, or take another corpus"
-    )
-
-
-def test_what_own_files_hold_is_not_known_here():
-    BY_NAME["files"].require_task("pos")
 
 
 def test_tag_columns_are_all_but_the_token():

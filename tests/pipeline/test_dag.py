@@ -71,6 +71,13 @@ def test_the_run_leads_back_to_commit_data_and_parameters(small_run, task):
     corpus = small_run.json(f"metrics/{task}/corpus.json")
     assert run.data.tags["corpus.digest"] == corpus["digest"]
     assert run.data.tags["corpus.synthetic"] == "true"
+    others = {"ner": ["upos"], "pos": ["ner"]}[task]
+    assert (
+        corpus["auxiliary_columns"]
+        == small_run.json(f"metrics/{task}/train.json")["auxiliary_columns"]
+        == others
+    )
+    assert run.data.tags["corpus.auxiliary_columns"] == ", ".join(others)
     assert run.data.params["training.epochs"] == "1"
     scores = small_run.json(f"metrics/{task}/evaluate.json")
     assert run.data.metrics["test/token_accuracy"] == pytest.approx(scores["test"]["token_accuracy"])
@@ -92,6 +99,8 @@ def test_repeated_it_runs_nothing(small_run):
     [
         ({"ner.training.learning_rate": 0.5}, {"train@ner"}),
         ({"pos.encoder.units": 4}, {"train@pos"}),
+        ({"ner.auxiliary.weight": 0.7}, {"train@ner"}),
+        ({"pos.auxiliary.columns": []}, {"prepare@pos"}),
         ({"corpus.sample.seed": 99}, {"download"}),
         ({"ner.embedder.min_count": 3}, {"prepare@ner", "train@ner"}),
         ({"seed": 1}, {"train@ner", "train@pos"}),

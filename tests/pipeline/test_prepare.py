@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+from seqlab.batching.auxiliary import read_auxiliary
 from seqlab.batching.encoding import FeatureEncoder, read_split
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.corpus.files import copy_files
@@ -74,6 +75,29 @@ def test_vocabularies_come_from_train_alone_and_tags_are_converted(tmp_path, raw
         "tags": 6,
     }
     assert json.loads((tmp_path / "prepared" / "corpus.json").read_text(encoding="utf-8")) == report
+
+
+def with_auxiliary(columns):
+    values = task()
+    return values.model_copy(update={"auxiliary": values.auxiliary.model_copy(update={"columns": columns})})
+
+
+@pytest.mark.parametrize(("columns", "expected"), [("all", ["upos"]), (["upos"], ["upos"]), ([], [])])
+def test_other_columns_of_train_are_encoded_beside_the_tasks_own(tmp_path, raw, columns, expected):
+    report = prepare_task(raw, tmp_path / "prepared", task=with_auxiliary(columns), say=quietly)
+    assert report["auxiliary_columns"] == expected
+    auxiliary = read_auxiliary(tmp_path / "prepared" / "train")
+    assert [column.name for column in auxiliary] == expected
+    for column in auxiliary:
+        tags = [column.tags.entries[i] for i in column.tag_ids]
+        assert tags == ["PROPN", "VERB", "PROPN", "<unk>", "<unk>", "VERB"], "what stands once is not learned"
+    assert read_auxiliary(tmp_path / "prepared" / "dev") == []
+
+
+def test_an_auxiliary_column_that_the_corpus_lacks_is_named(tmp_path, raw):
+    with pytest.raises(SeqlabError, match=r"auxiliary.columns[\s\S]*no such tag column[\s\S]*'xpos'"):
+        prepare_task(raw, tmp_path / "prepared", task=with_auxiliary(["xpos"]), say=quietly)
+    assert not (tmp_path / "prepared").exists()
 
 
 def test_a_tag_that_train_never_has_stays_itself_for_scoring(tmp_path, raw):

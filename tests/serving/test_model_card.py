@@ -49,6 +49,7 @@ def test_a_tagger_of_parts_of_speech() -> None:
     text = card(TEST)
     assert text.startswith("# seqlab pos: parts of speech by a bilstm tagger\n")
     assert "It knows 2 tags: `O`, `B-PER`." in text
+    assert "- Corpus: tiny (six sentences), column `ner`, learned together with `upos`, `xpos`\n" in text
     assert "- Licence: Apache-2.0\n" in text
     assert f"`{'d' * 64}`" in text
     assert "| token accuracy | 0.9500 [0.9000, 0.9900] | 0.9500 [0.9000, 0.9900] |" in text

@@ -49,6 +49,7 @@ CORPUS: dict[str, Any] = {
     "synthetic": True,
     "digest": "d" * 64,
     "column": "ner",
+    "auxiliary_columns": ["upos", "xpos"],
     "splits": {split: {"sentences": 6, "tokens": 91} for split in ("train", "dev", "test")},
 }
 

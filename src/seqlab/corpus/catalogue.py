@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from seqlab.corpus.errors import CorpusError
 from seqlab.corpus.mirror import Source
 from seqlab.corpus.pins import Pin
 
@@ -59,21 +58,6 @@ class Corpus:
         return tuple(
             task for task, columns in _TASKS.items() if any(column in self.columns for column in columns)
         )
-
-    def require_task(self, task: str) -> None:
-        """Make sure that the corpus has tags for the task.
-
-        Raises:
-            CorpusError: it has none. The message says which tasks it has and what to set.
-        """
-        if self.columns and task not in self.tasks:
-            raise CorpusError(
-                f"the corpus {self.name} has no tags for the task {task}",
-                where="tasks",
-                expected=f"among {', '.join(self.tasks)}: its columns are {', '.join(self.columns)}",
-                received=task,
-                remedy=f"set tasks: [{', '.join(self.tasks)}] in params.yaml, or take another corpus",
-            )
 
 
 def _conll2002(language: str, file_name: str, pins: tuple[str, str, str]) -> Corpus:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -121,13 +121,13 @@ class TokenFeatureEmbedder(keras.layers.Layer):
         if self.shape_one_hot is not None:
             parts.append(self.shape_one_hot(features["shape_ids"]))
         x = self.dropout_layer(ops.concatenate(parts, axis=-1), training=training)
-        if mask is None:
-            mask = ops.not_equal(features["token_ids"], 0)
-        return x * ops.cast(mask, x.dtype)[..., None]
+        return x * ops.cast(self.compute_mask(features, mask), x.dtype)[..., None]
 
     def compute_mask(self, features: dict[str, Any], mask: Any = None) -> Any:
         """The mask that came in, or `token_ids != 0`."""
-        return mask if mask is not None else ops.not_equal(features["token_ids"], 0)
+        # Where none is given, Keras gives one for each feature, all of them None.
+        given = mask is not None and not isinstance(mask, Mapping)
+        return mask if given else ops.not_equal(features["token_ids"], 0)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""

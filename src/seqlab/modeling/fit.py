@@ -64,7 +64,8 @@ def fit(
 
     Args:
         tagger: compiled with an optimizer.
-        training_dataset: epoch (from 0) to its batches `(features, tag_ids, sample_weight)`.
+        training_dataset: epoch (from 0) to its batches `(features, labels, sample_weight)`, the labels as the
+            tagger's loss takes them.
         score: called after each epoch; gives dev scores, among them `monitor`.
         monitor: the score to maximise.
         epochs: the most epochs.
@@ -87,11 +88,9 @@ def fit(
         reseed(tagger, seed=seed, epoch=epoch)
         loss_sum = tokens = 0.0
         positions = steps = 0
-        for features, tag_ids, sample_weight in training_dataset(epoch):
+        for features, labels, sample_weight in training_dataset(epoch):
             loss = float(
-                tagger.train_on_batch(features, tag_ids, sample_weight=sample_weight, return_dict=True)[
-                    "loss"
-                ]
+                tagger.train_on_batch(features, labels, sample_weight=sample_weight, return_dict=True)["loss"]
             )
             weight = float(np.sum(sample_weight))
             steps += 1
@@ -102,8 +101,9 @@ def fit(
                     remedy="lower training.learning_rate, set training.clip_norm, or use float32",
                 )
             loss_sum, tokens = loss_sum + loss * weight, tokens + weight
-            positions += int(np.prod(tag_ids.shape))
-            shapes.add((int(tag_ids.shape[0]), int(tag_ids.shape[1])))
+            rows, length = map(int, sample_weight.shape)
+            positions += rows * length
+            shapes.add((rows, length))
             if on_step:
                 on_step(epoch + 1, steps, loss)
         if averaging:

@@ -62,9 +62,13 @@ class Tagger(keras.Model):
     def call(self, features: dict[str, Any], training: bool | None = None) -> Any:
         """Features, int32 (B, T[, C]), to logits, float32 (B, T, K)."""
         mask = self.compute_token_mask(features)
-        x = self.embedder(features, mask=mask, training=training)
-        x = self.encoder(x, mask=mask, training=training)
+        x = self.encode(features, mask=mask, training=training)
         return self.head(x, mask=mask, training=training)
+
+    def encode(self, features: dict[str, Any], *, mask: Any, training: bool | None = None) -> Any:
+        """Features and their mask, bool (B, T), to encoded tokens, float (B, T, E)."""
+        x = self.embedder(features, mask=mask, training=training)
+        return self.encoder(x, mask=mask, training=training)
 
     def compute_loss(
         self,

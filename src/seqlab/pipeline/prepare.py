@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqlab.atomic import replaced_directory, write_json
+from seqlab.batching.auxiliary import write_auxiliary
 from seqlab.batching.encoding import FeatureEncoder, write_split
 from seqlab.batching.features import normalize_token, token_shape
 from seqlab.batching.vectors import embeddings_for, read_vectors
 from seqlab.batching.vocabulary import Vocabulary
+from seqlab.corpus.conll import IGNORED_COLUMN, check_tag_column
 from seqlab.corpus.files import read_split
 from seqlab.corpus.manifest import read_manifest
 from seqlab.corpus.sentence import Sentence
@@ -69,6 +72,7 @@ def prepare_task(
                 sentence = replace(sentence, tags=tuple(tags))
             yield sentence
 
+    auxiliary = _auxiliary_columns(manifest, task)
     say("reading and validating the splits")
     statistics = corpus_statistics({split: sentences(split) for split in SPLITS})
     say("counting train's vocabulary")
@@ -81,6 +85,7 @@ def prepare_task(
         "digest": manifest["digest"],
         "column": task.column,
         "tag_scheme": task.tag_scheme,
+        "auxiliary_columns": auxiliary,
     }
     repaired: Counter[str] = Counter()
     with replaced_directory(prepared) as made:
@@ -91,6 +96,10 @@ def prepare_task(
             say(f"encoding {split}")
             rows = sentences(split, lambda _, count, split=split: repaired.update({split: count}))  # type: ignore[misc]
             write_split(made / split, rows, encoder=encoder, tags=tags)
+        write_auxiliary(
+            made / "train",
+            {column: partial(read_split, raw, "train", tag_column=column) for column in auxiliary},
+        )
         sizes = {
             "tokens": len(encoder.tokens),
             "characters": len(encoder.characters),
@@ -100,6 +109,16 @@ def prepare_task(
         report = {**identity, "vocabulary": sizes, "tags_repaired": dict(repaired), **statistics}
         write_json(made / "corpus.json", report)
     return report
+
+
+def _auxiliary_columns(manifest: dict[str, Any], task: TaskParams) -> list[str]:
+    """The names of the columns that are learned beside the task's own."""
+    columns: list[str] = manifest["columns"]
+    if task.auxiliary.columns == "all":
+        return [name for name in columns if name not in ("token", IGNORED_COLUMN, task.column)]
+    for column in task.auxiliary.columns:
+        check_tag_column(column, columns, where=f"auxiliary.columns, corpus {manifest['name']}")
+    return task.auxiliary.columns
 
 
 def _build_vocabularies(train: Iterator[Sentence], task: TaskParams) -> tuple[FeatureEncoder, Vocabulary]:

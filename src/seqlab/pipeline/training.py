@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from seqlab.batching.auxiliary import read_auxiliary
 from seqlab.batching.buckets import Bucket, Windows, choose_buckets, cut_windows, plan_epoch
 from seqlab.batching.datasets import evaluation_dataset, training_dataset
 from seqlab.batching.encoding import EncodedSplit, FeatureEncoder, read_split
@@ -17,6 +18,8 @@ from seqlab.batching.prediction import predict_tags
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.evaluation.scores import score_sentences
 from seqlab.modeling.fit import FitResult, fit
+from seqlab.modeling.mask_check import check_masks
+from seqlab.modeling.multi_task_tagger import MultiTaskTagger
 from seqlab.modeling.optimizer import make_optimizer
 from seqlab.modeling.saving import save_tagger
 from seqlab.modeling.tagger import Tagger
@@ -124,7 +127,18 @@ def train_task(
     vectors_path = prepared / "vectors.npy"
     vectors = np.load(vectors_path) if vectors_path.exists() else None
     tagger = build_tagger(task, encoder=encoder, tags=tags, vectors=vectors)
-    tagger.compile(
+    layers_masked = check_masks(
+        tagger, max_length=training.bucket_boundaries[-1], max_token_length=encoder.max_token_length
+    )
+    auxiliary = read_auxiliary(prepared / "train")
+    learner = tagger
+    if auxiliary:
+        learner = MultiTaskTagger(
+            tagger,
+            auxiliary=[len(column.tags) for column in auxiliary],
+            auxiliary_weight=task.auxiliary.weight,
+        )
+    learner.compile(
         optimizer=make_optimizer(
             learning_rate=training.learning_rate,
             warmup_steps=round(training.warmup_epochs * plan.steps),
@@ -138,20 +152,24 @@ def train_task(
     )
     summary: dict[str, Any] = {
         "parameters": int(tagger.count_params()),
+        "layers_reached_by_mask": layers_masked,
         "steps_per_epoch": plan.steps,
         "rows_per_epoch": plan.rows,
         "rows_dropped_per_epoch": plan.dropped,
         "buckets": [[bucket.batch_size, bucket.length] for bucket in buckets],
-        "run_eagerly": bool(tagger.run_eagerly),
-        "jit_compile": bool(tagger.jit_compile),
+        "auxiliary_columns": [column.name for column in auxiliary],
+        "run_eagerly": bool(learner.run_eagerly),
+        "jit_compile": bool(learner.jit_compile),
     }
     if on_start:
         on_start(summary)
     scorer = SplitScorer(dev, training=training, spans=task.tag_scheme is not None)
     result = fit(
-        tagger,
-        training_dataset=lambda epoch: training_dataset(train, windows, buckets, seed=seed, epoch=epoch),
-        score=lambda: scorer(tagger),
+        learner,
+        training_dataset=lambda epoch: training_dataset(
+            train, windows, buckets, seed=seed, epoch=epoch, auxiliary=auxiliary
+        ),
+        score=lambda: scorer(learner),
         monitor=training.monitor,
         epochs=training.epochs,
         patience=training.patience,

@@ -61,8 +61,10 @@ def _what(config: Mapping[str, Any], *, encoder: str, head: str) -> str:
 
 
 def _corpus(corpus: Mapping[str, Any]) -> str:
+    beside = ", ".join(f"`{column}`" for column in corpus.get("auxiliary_columns", []))
     lines = [
-        f"- Corpus: {corpus['corpus']} ({corpus['title']}), column `{corpus['column']}`",
+        f"- Corpus: {corpus['corpus']} ({corpus['title']}), column `{corpus['column']}`"
+        + (f", learned together with {beside}" if beside else ""),
         f"- Licence: {corpus['licence']}",
         f"- Digest: `{corpus['digest']}`",
     ]

@@ -24,8 +24,8 @@ class DenseInput(keras.layers.Layer):
     comes out zero.
 
     The comparison is made in the input's own type, before a half-precision policy could round a token's
-    numbers onto those of padding. `mask_value` is a plain list, so that it comes back from `.keras` as it
-    was; an array given to `keras.layers.Masking` does not (keras#20706).
+    numbers onto those of padding. `mask_value` is kept as a plain list, so that the layer's config is
+    plain JSON; that of `keras.layers.Masking` holds an array where it was given one (keras#20706).
 
     Args:
         mask_value: D numbers, none of them infinite or NaN.
