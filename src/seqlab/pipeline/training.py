@@ -14,6 +14,7 @@ from seqlab.batching.auxiliary import read_auxiliary
 from seqlab.batching.buckets import Bucket, Windows, choose_buckets, cut_windows, plan_epoch
 from seqlab.batching.datasets import evaluation_dataset, training_dataset
 from seqlab.batching.encoding import EncodedSplit, FeatureEncoder, read_split
+from seqlab.batching.mention_swapping import MentionSwapper
 from seqlab.batching.prediction import predict_tags
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.evaluation.scores import score_sentences
@@ -163,12 +164,20 @@ def train_task(
     }
     if on_start:
         on_start(summary)
+    swapper = None
+    if task.tag_scheme is not None and training.mention_swap:
+        swapper = MentionSwapper(
+            train, auxiliary, tag_scheme=task.tag_scheme, share=training.mention_swap, seed=seed
+        )
+
+    def dataset(epoch: int) -> Any:
+        split, columns = swapper.swapped(epoch) if swapper else (train, auxiliary)
+        return training_dataset(split, windows, buckets, seed=seed, epoch=epoch, auxiliary=columns)
+
     scorer = SplitScorer(dev, training=training, spans=task.tag_scheme is not None)
     result = fit(
         learner,
-        training_dataset=lambda epoch: training_dataset(
-            train, windows, buckets, seed=seed, epoch=epoch, auxiliary=auxiliary
-        ),
+        training_dataset=dataset,
         score=lambda: scorer(learner),
         monitor=training.monitor,
         epochs=training.epochs,
