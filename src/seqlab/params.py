@@ -79,6 +79,7 @@ class TransformerParams(Section):
     num_heads: Positive
     intermediate_dim: Positive
     positions: Literal["relative", "sinusoidal", "absolute"]
+    convolution_kernel_size: Positive | None
     dropout: Share
     attention_dropout: Share
 

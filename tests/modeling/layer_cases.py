@@ -61,6 +61,20 @@ CASES = {
         factory=partial(layers.TransformerEncoderBlock, norm_first=False, relative_positions=True, **BLOCK),
         inputs=feature_inputs,
     ),
+    "transformer_encoder_block_convolution": LayerCase(
+        factory=partial(layers.TransformerEncoderBlock, convolution_kernel_size=3, **BLOCK),
+        inputs=feature_inputs,
+    ),
+    "convolution_block": LayerCase(
+        factory=partial(layers.ConvolutionBlock, kernel_size=4, dropout=0.1), inputs=feature_inputs
+    ),
+    "convolution_block_norm_last": LayerCase(
+        factory=partial(layers.ConvolutionBlock, norm_first=False), inputs=feature_inputs
+    ),
+    "transformer_encoder_convolution": LayerCase(
+        factory=partial(layers.TransformerEncoder, convolution_kernel_size=3, **TRANSFORMER),
+        inputs=feature_inputs,
+    ),
     "transformer_encoder_absolute": LayerCase(
         factory=partial(
             layers.TransformerEncoder, positions="absolute", max_length=20, norm_first=False, **TRANSFORMER

@@ -12,7 +12,10 @@ from seqlab.modeling.layers import TransformerEncoder
 POSITIONS = ["absolute", "sinusoidal", "relative"]
 
 
-@pytest.mark.parametrize("name", ["transformer_encoder_absolute", "transformer_encoder_relative"])
+@pytest.mark.parametrize(
+    "name",
+    ["transformer_encoder_absolute", "transformer_encoder_relative", "transformer_encoder_convolution"],
+)
 def test_shared_checks(name, tmp_path):
     check_layer(CASES[name], tmp_path)
 
@@ -40,7 +43,11 @@ def test_only_norm_first_ends_with_a_normalisation():
 
 def test_arguments_reach_every_block():
     encoder = TransformerEncoder(
-        **{**TRANSFORMER, "num_layers": 3}, attention_dropout=0.3, activation="relu", scale_scores=False
+        **{**TRANSFORMER, "num_layers": 3},
+        attention_dropout=0.3,
+        activation="relu",
+        scale_scores=False,
+        convolution_kernel_size=2,
     )
     encoder.build((None, None, 8))
     assert len(encoder.blocks) == 3
@@ -56,6 +63,7 @@ def test_arguments_reach_every_block():
                 "norm_first": True,
                 "relative_positions": True,
                 "scale_scores": False,
+                "convolution_kernel_size": 2,
             }.items()
         )
 

@@ -8,17 +8,25 @@ from numpy.testing import assert_allclose
 
 from seqlab.modeling.layers import TransformerEncoderBlock
 
+NAMES = [
+    "transformer_encoder_block",
+    "transformer_encoder_block_norm_last",
+    "transformer_encoder_block_convolution",
+]
 
-@pytest.mark.parametrize("name", ["transformer_encoder_block", "transformer_encoder_block_norm_last"])
+
+@pytest.mark.parametrize("name", NAMES)
 def test_shared_checks(name, tmp_path):
     check_layer(CASES[name], tmp_path)
 
 
-@pytest.mark.parametrize("name", ["transformer_encoder_block", "transformer_encoder_block_norm_last"])
-def test_equals_its_two_steps(name):
+@pytest.mark.parametrize("name", NAMES)
+def test_equals_its_steps(name):
     inputs = feature_inputs(3, 5)
     block = built(CASES[name], inputs)
     x, mask = inputs.x, inputs.mask
+    if block.convolution_step is not None:
+        x = block.convolution_step(x, mask=mask)
     if block.norm_first:
         x = x + block.attention(block.norm(x), mask=mask)
     else:
@@ -28,12 +36,17 @@ def test_equals_its_two_steps(name):
 
 
 def test_arguments_reach_the_steps():
-    block = TransformerEncoderBlock(**{**BLOCK, "activation": "relu"}, scale_scores=False)
+    block = TransformerEncoderBlock(
+        **{**BLOCK, "activation": "relu"}, scale_scores=False, norm_first=False, convolution_kernel_size=5
+    )
     block.build((None, None, 8))
     assert block.attention.dropout == 0.1
     assert block.attention.scale_scores is False
     assert block.feed_forward_step.feed_forward.activation == "relu"
     assert block.feed_forward_step.feed_forward.intermediate_dim == 12
+    assert block.convolution_step.kernel_size == 5
+    assert block.convolution_step.dropout == 0.1
+    assert block.convolution_step.norm_first is False
 
 
 def test_dropout_is_on_in_training_only():

@@ -28,6 +28,17 @@ MASK = np.array([[True] * 5, [True] * 2 + [False] * 3])
             positions="sinusoidal",
             norm_first=False,
         ),
+        TransformerEncoder(
+            num_layers=2, hidden_dim=8, num_heads=2, intermediate_dim=4, convolution_kernel_size=3
+        ),
+        TransformerEncoder(
+            num_layers=2,
+            hidden_dim=6,
+            num_heads=1,
+            intermediate_dim=4,
+            norm_first=False,
+            convolution_kernel_size=4,
+        ),
     ],
     ids=lambda layer: layer.name,
 )

@@ -69,7 +69,9 @@ class TaggingHead(keras.layers.Layer):
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool | None = None) -> Tensor:
         """float (B, T, D) -> float32 logits (B, T, K)."""
-        return ops.where(self.constraints.can_predict, self.projection(x), FORBIDDEN)
+        return ops.where(
+            ops.convert_to_tensor(self.constraints.can_predict, "bool"), self.projection(x), FORBIDDEN
+        )
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """(B, T, D) -> (B, T, K)."""

@@ -5,6 +5,7 @@ from seqlab.modeling.layers.character_attention_pooling import CharacterAttentio
 from seqlab.modeling.layers.character_bilstm import CharacterBiLSTM
 from seqlab.modeling.layers.character_cnn import CharacterCNN
 from seqlab.modeling.layers.character_encoder import CharacterEncoder
+from seqlab.modeling.layers.convolution_block import ConvolutionBlock
 from seqlab.modeling.layers.dense_input import DenseInput
 from seqlab.modeling.layers.feed_forward import FeedForward
 from seqlab.modeling.layers.masked_max_pooling import MaskedMaxPooling
@@ -24,6 +25,7 @@ __all__ = [
     "CharacterBiLSTM",
     "CharacterCNN",
     "CharacterEncoder",
+    "ConvolutionBlock",
     "DenseInput",
     "FeedForward",
     "MaskedMaxPooling",

@@ -38,6 +38,7 @@ class TransformerEncoder(keras.layers.Layer):
             signed distance inside attention, any length; TENER, arXiv 1911.04474).
         max_length: most tokens in a sentence; for absolute positions only.
         scale_scores: whether attention scores are divided by sqrt(hidden_dim / num_heads).
+        convolution_kernel_size: tokens that a convolution at the start of each block looks at; None for none.
 
     Raises:
         SeqlabError: positions of another name, or absolute ones without max_length.
@@ -57,6 +58,7 @@ class TransformerEncoder(keras.layers.Layer):
         positions: str = "relative",
         max_length: int | None = None,
         scale_scores: bool = True,
+        convolution_kernel_size: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -87,6 +89,7 @@ class TransformerEncoder(keras.layers.Layer):
         self.positions = positions
         self.max_length = max_length
         self.scale_scores = scale_scores
+        self.convolution_kernel_size = convolution_kernel_size
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
@@ -123,6 +126,7 @@ class TransformerEncoder(keras.layers.Layer):
             norm_first=self.norm_first,
             relative_positions=self.positions == "relative",
             scale_scores=self.scale_scores,
+            convolution_kernel_size=self.convolution_kernel_size,
             dtype=self.dtype_policy,
             name=f"block_{index}",
         )
@@ -160,4 +164,5 @@ class TransformerEncoder(keras.layers.Layer):
             "positions": self.positions,
             "max_length": self.max_length,
             "scale_scores": self.scale_scores,
+            "convolution_kernel_size": self.convolution_kernel_size,
         }

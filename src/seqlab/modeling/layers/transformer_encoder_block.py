@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from seqlab.modeling.layers.convolution_block import ConvolutionBlock
 from seqlab.modeling.layers.masked_ops import Shape, Tensor
 from seqlab.modeling.layers.residual_block import ResidualBlock
 from seqlab.modeling.layers.self_attention import SelfAttention
@@ -15,13 +16,15 @@ from seqlab.modeling.layers.self_attention import SelfAttention
 class TransformerEncoderBlock(keras.layers.Layer):
     """Self-attention and a feed-forward step, each added to its input (arXiv 1706.03762).
 
+    Where asked for, a convolution over neighbouring tokens goes before them.
+
     Shapes: (B, T, D) -> (B, T, D).
 
     Mask: bool (B, T), True = a real token; passed on unchanged. Padding is never attended to and comes out
     zero.
 
-    Formula: `x + dropout(attention(norm(x)))`, then `ResidualBlock`; without `norm_first` each sum is
-    normalised instead. Scores and relative positions are those of `SelfAttention`.
+    Formula: `ConvolutionBlock` or nothing, `x + dropout(attention(norm(x)))`, then `ResidualBlock`; without
+    `norm_first` each sum is normalised instead. Scores and relative positions are those of `SelfAttention`.
 
     Args:
         num_heads: attention heads, a divisor of D.
@@ -33,6 +36,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         relative_positions: whether attention knows the signed distance (TENER, arXiv 1911.04474).
         scale_scores: whether attention scores are divided by sqrt(D / num_heads); TENER leaves them as they
             are.
+        convolution_kernel_size: tokens that the convolution looks at; None for no convolution.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         norm_first: bool = True,
         relative_positions: bool = False,
         scale_scores: bool = True,
+        convolution_kernel_size: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -57,11 +62,22 @@ class TransformerEncoderBlock(keras.layers.Layer):
         self.norm_first = norm_first
         self.relative_positions = relative_positions
         self.scale_scores = scale_scores
+        self.convolution_kernel_size = convolution_kernel_size
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
-        """Makes the attention and the feed-forward step."""
+        """Makes the convolution where there is one, the attention and the feed-forward step."""
         options = {"dtype": self.dtype_policy}
+        self.convolution_step = None
+        if self.convolution_kernel_size is not None:
+            self.convolution_step = ConvolutionBlock(
+                kernel_size=self.convolution_kernel_size,
+                dropout=self.dropout,
+                norm_first=self.norm_first,
+                name="convolution_step",
+                **options,
+            )
+            self.convolution_step.build(input_shape)
         self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="norm", **options)
         self.attention = SelfAttention(
             num_heads=self.num_heads,
@@ -87,6 +103,8 @@ class TransformerEncoderBlock(keras.layers.Layer):
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
         """(B, T, D) to (B, T, D)."""
+        if self.convolution_step is not None:
+            x = self.convolution_step(x, mask=mask, training=training)
         step = self.norm(x) if self.norm_first else x
         step = self.attention(step, mask=mask, training=training)
         x = x + self.attention_output_dropout(step, training=training)
@@ -109,4 +127,5 @@ class TransformerEncoderBlock(keras.layers.Layer):
             "norm_first": self.norm_first,
             "relative_positions": self.relative_positions,
             "scale_scores": self.scale_scores,
+            "convolution_kernel_size": self.convolution_kernel_size,
         }

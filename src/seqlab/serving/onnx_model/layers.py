@@ -14,6 +14,7 @@ from seqlab.modeling.layers import (
     CharacterAttentionPooling,
     CharacterBiLSTM,
     CharacterCNN,
+    ConvolutionBlock,
     SelfAttention,
     TransformerEncoder,
     TransformerEncoderBlock,
@@ -176,11 +177,22 @@ def _transformer_block(g: OnnxGraph, block: TransformerEncoderBlock, x: str, mas
             g, feed_forward.outer, _activation(g, feed_forward.activation, _dense(g, feed_forward.inner, x))
         )
 
+    if block.convolution_step is not None:
+        x = _convolution_block(g, block.convolution_step, x, mask)
     if block.norm_first:
         x = g.op("Add", x, _attention(g, block.attention, _norm(g, block.norm, x), mask))
         return g.op("Add", x, forward(_norm(g, feed_forward_step.norm, x)))
     x = _norm(g, block.norm, g.op("Add", x, _attention(g, block.attention, x, mask)))
     return _norm(g, feed_forward_step.norm, g.op("Add", x, forward(x)))
+
+
+def _convolution_block(g: OnnxGraph, layer: ConvolutionBlock, x: str, mask: str) -> str:
+    step = _zero_padding(g, _norm(g, layer.norm, x) if layer.norm_first else x, mask)
+    by_channel = g.op("Transpose", step, perm=[0, 2, 1])
+    step = g.op("Transpose", _convolve(g, layer.convolution, by_channel), perm=[0, 2, 1])
+    step = _activation(g, "gelu", g.op("Add", step, _weight(layer.convolution.bias)))
+    x = g.op("Add", x, step)
+    return x if layer.norm_first else _norm(g, layer.norm, x)
 
 
 def _attention(g: OnnxGraph, layer: SelfAttention, x: str, mask: str) -> str:

@@ -1,0 +1,191 @@
+"""Scores of a task over several seeds, for the defaults and for variants of them.
+
+    python benchmarks/accuracy.py --name ewt --task ner --set corpus.name=files \\
+        corpus.files.train=ewt/train.conll corpus.files.dev=ewt/dev.conll corpus.files.test=ewt/test.conll
+    python benchmarks/accuracy.py --name ewt --task ner --set ... --seeds 13 --dev-only \\
+        --variant "softmax head: ner.head.type=softmax"
+
+Values are read as YAML, as in params.yaml. Each training runs in a process of its own, on one core, `--jobs`
+of them side by side; the corpus is read and prepared for each variant. Results are added to
+benchmarks/results/accuracy.json, where a seed that stands there already is measured again, and printed as a
+table: mean and sample standard deviation, in percent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+RESULTS = REPOSITORY / "benchmarks" / "results" / "accuracy.json"
+DEFAULTS = "defaults"
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--name", required=True, help="of the corpus, in the results")
+    parser.add_argument("--task", required=True, choices=["ner", "pos"])
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="parameters of every run")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[13, 14, 15])
+    parser.add_argument("--variant", metavar="LABEL: KEY=VALUE ...", help="instead of the defaults")
+    parser.add_argument("--dev-only", action="store_true", help="do not look at test")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--measure", metavar="SPEC", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.measure:
+        print(json.dumps(measure(**json.loads(args.measure))))
+        return
+    label, _, changes = (args.variant or DEFAULTS).partition(": ")
+    spec = {"task": args.task, "changes": [*args.set, *changes.split()], "dev_only": args.dev_only}
+    with ThreadPoolExecutor(args.jobs) as pool:
+        rows = pool.map(lambda seed: run({**spec, "seed": seed}), args.seeds)
+        for seed, row in zip(args.seeds, rows, strict=True):
+            print(f"{args.name} {args.task}, {label}, seed {seed}: {row}", file=sys.stderr, flush=True)
+            record(args.name, args.task, label, seed, row)
+    print(table(read_results()[args.name][args.task]))
+
+
+def run(spec: dict[str, Any]) -> dict[str, Any]:
+    """`measure` in a process of its own."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+    environment = os.environ | threads | {"PYTHONPATH": str(REPOSITORY / "src"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, __file__, "--name", "_", "--task", spec["task"], "--measure", json.dumps(spec)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return row
+
+
+def measure(task: str, changes: list[str], seed: int, *, dev_only: bool) -> dict[str, Any]:
+    """Download, prepare, train and score once.
+
+    Returns:
+        Dev's scores, and test's, in percent.
+    """
+    from seqlab.corpus.sources import fetch_source
+    from seqlab.modeling.device import select_device
+    from seqlab.params import parse_params
+    from seqlab.pipeline.prepare import prepare_task
+
+    params = parse_params(changed(yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8")), changes))
+    corpus, section = params.corpus, params.task(task)
+    select_device(params.device)
+    from seqlab.pipeline.evaluating import evaluate_task
+    from seqlab.pipeline.training import train_task
+
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        manifest = fetch_source(
+            corpus.name,
+            scratch / "raw",
+            sample=corpus.sample.model_dump(),
+            files=corpus.files.model_dump(),
+            mirror=corpus.mirror,
+            downloads=REPOSITORY / "data" / "downloads",
+            dev_share=corpus.dev_share,
+            tag_repair=corpus.tag_repair,
+            task_columns={task: section.column},
+            say=quietly,
+        )
+        prepare_task(scratch / "raw", scratch / "prepared", task=section, say=quietly)
+        wall, cpu = time.monotonic(), time.process_time()
+        trained = train_task(scratch / "prepared", task=section, seed=seed)
+        times = {"wall_s": round(time.monotonic() - wall), "cpu_s": round(time.process_time() - cpu)}
+        row: dict[str, Any] = {
+            "corpus_digest": manifest["digest"],
+            "parameters": trained.summary["parameters"],
+            "best_epoch": trained.summary["best_epoch"],
+            **times,
+            "dev": percent(trained.summary["dev"]),
+        }
+        if dev_only:
+            return row
+        trained.save(scratch / "model.keras")
+        evaluated = evaluate_task(
+            scratch / "prepared",
+            scratch / "model.keras",
+            scratch / "predictions",
+            task=section,
+            seed=seed,
+            say=quietly,
+        )
+    test = evaluated.scores["test"]
+    names = [*row["dev"], "unseen_token_accuracy"]
+    row["test"] = percent({name: test[name] for name in names})
+    if "per_type" in test:
+        row["test_span_f1_by_type"] = percent({t: s["span_f1"] for t, s in test["per_type"].items()})
+    return row
+
+
+def changed(values: dict[str, Any], changes: list[str]) -> dict[str, Any]:
+    """`values` with `a.b=value` set."""
+    for change in changes:
+        key, _, value = change.partition("=")
+        *sections, last = key.split(".")
+        section = values
+        for name in sections:
+            section = section[name]
+        section[last] = yaml.safe_load(value)
+    return values
+
+
+def percent(scores: dict[str, float]) -> dict[str, float]:
+    """Shares as percent, two decimals."""
+    return {name: round(100 * value, 2) for name, value in scores.items()}
+
+
+def quietly(text: str) -> None:
+    """Drop a line of progress."""
+
+
+def read_results() -> dict[str, Any]:
+    """What was measured so far: by corpus, task, variant and seed."""
+    results: dict[str, Any] = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    return results
+
+
+def record(name: str, task: str, label: str, seed: int, row: dict[str, Any]) -> None:
+    """Add a row to the results."""
+    results = read_results()
+    results.setdefault(name, {}).setdefault(task, {}).setdefault(label, {})[str(seed)] = row
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+def table(variants: dict[str, dict[str, Any]]) -> str:
+    """A Markdown table, one row per variant: the main score of each split, seeds and minutes."""
+    lines = ["| variant | dev | test | seeds | CPU minutes |", "|---|---:|---:|---:|---:|"]
+    for label, seeds in variants.items():
+        rows = list(seeds.values())
+        score = "span_f1" if "span_f1" in rows[0]["dev"] else "token_accuracy"
+        dev, test = (spread([row[split][score] for row in rows if split in row]) for split in ("dev", "test"))
+        minutes = statistics.mean(row["cpu_s"] for row in rows) / 60
+        lines.append(f"| {label} | {dev} | {test} | {len(rows)} | {minutes:.1f} |")
+    return "\n".join(lines)
+
+
+def spread(values: list[float]) -> str:
+    """Mean and sample standard deviation."""
+    if not values:
+        return "–"
+    mean = f"{statistics.mean(values):.2f}"
+    return f"{mean} ± {statistics.stdev(values):.2f}" if len(values) > 1 else mean
+
+
+if __name__ == "__main__":
+    main()
