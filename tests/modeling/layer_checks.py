@@ -458,13 +458,14 @@ RELOAD = """
 import importlib, sys
 from pathlib import Path
 import keras, numpy as np
-for module in sys.argv[2:]:
+for module in sys.argv[3:]:
     importlib.import_module(module)
 for path in sorted(Path(sys.argv[1]).glob("*.keras")):
     saved = np.load(path.with_suffix(".npz"))
     inputs = [saved[name] for name in ("x", "mask") if name in saved]
     outputs = keras.ops.cast(keras.saving.load_model(path)(inputs), "float32")
-    np.testing.assert_array_equal(np.asarray(outputs), saved["outputs"], err_msg=path.stem)
+    outputs = keras.ops.convert_to_numpy(outputs)
+    np.testing.assert_allclose(outputs, saved["outputs"], rtol=0, atol=float(sys.argv[2]), err_msg=path.stem)
     print("equal", path.stem)
 """
 
@@ -473,15 +474,26 @@ def check_fresh_process_reload(
     cases: Mapping[str, LayerCase],
     directory: Path,
     modules: Sequence[str] = ("seqlab.modeling.layers",),
+    *,
+    backend: str = "tensorflow",
+    tolerance: float = 0.0,
 ) -> None:
-    """Every layer's `.keras` gives equal outputs in one new Python that imports `modules` alone."""
+    """Every layer's `.keras` gives equal outputs in one new Python that imports `modules` alone.
+
+    Args:
+        cases: by name.
+        directory: an empty folder to save models in.
+        modules: what the new Python imports.
+        backend: the Keras backend that it runs on.
+        tolerance: the largest difference; 0 asks for the very same numbers.
+    """
     for name, case in cases.items():
         path, inputs, outputs = _save(case, directory, name)
         named = {"x": inputs.x} if inputs.mask is None else {"x": inputs.x, "mask": inputs.mask}
         np.savez(path.with_suffix(".npz"), **named, outputs=outputs)
     process = subprocess.run(
-        [sys.executable, "-c", RELOAD, str(directory), *modules],
-        env={**os.environ, "PYTHONPATH": str(SOURCE), "TF_CPP_MIN_LOG_LEVEL": "2"},
+        [sys.executable, "-c", RELOAD, str(directory), str(tolerance), *modules],
+        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(SOURCE), "TF_CPP_MIN_LOG_LEVEL": "2"},
         capture_output=True,
         text=True,
         check=False,
