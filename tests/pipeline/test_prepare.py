@@ -46,7 +46,9 @@ def make_raw(tmp_path, *, train=TRAIN, dev, test, **options):
         (own / f"{split}.conll").write_text(text, encoding="utf-8")
     paths = {split: str(own / f"{split}.conll") for split in ("train", "dev", "test")}
     columns = ["token", "upos", "ner"]
-    copy_files(tmp_path / "raw", **paths, columns=columns, separator="\t", **{"tag_scheme": "IOB2"} | options)
+    copy_files(
+        tmp_path / "raw", **paths, columns=columns, **{"tag_scheme": "IOB2", "separator": "\t"} | options
+    )
     return tmp_path / "raw"
 
 
@@ -150,6 +152,12 @@ def test_repairs_are_counted(tmp_path):
     raw = make_raw(tmp_path, dev="a\tX\tI-PER\nb\tX\tI-PER\n\n", test="a\tX\tO\n\n", tag_repair=True)
     report = prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
     assert report["tags_repaired"] == {"dev": 1}
+
+
+def test_a_wrong_separator_is_told_as_such_and_not_as_a_column_without_spans(tmp_path):
+    raw = make_raw(tmp_path, dev="a\tX\tO\n\n", test="a\tX\tO\n\n", separator=" ")
+    with pytest.raises(SeqlabError, match=r"train.conll:1[\s\S]*expected: 3"):
+        prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
 
 
 def test_a_column_without_spans_is_refused_where_spans_are_wanted(tmp_path, raw):

@@ -56,6 +56,7 @@ def prepare_task(
     manifest = read_manifest(raw)
     scheme = manifest["tag_schemes"].get(task.column)
     if task.tag_scheme is not None and task.column in manifest["columns"] and scheme is None:
+        next(read_split(raw, "train", tag_column=task.column))  # files that are not readable are told as such
         spans = ", ".join(sorted(manifest["tag_schemes"])) or "no column"
         raise SeqlabError(
             f"column {task.column!r} of corpus {manifest['name']!r} does not hold spans",
