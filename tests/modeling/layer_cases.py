@@ -40,6 +40,16 @@ CASES = {
         factory=partial(layers.TokenEmbedding, vocabulary_size=11, embedding_dim=5, token_dropout=0.3),
         inputs=token_id_inputs,
     ),
+    "token_and_position_embedding_learned": LayerCase(
+        factory=partial(layers.TokenAndPositionEmbedding, vocabulary_size=11, embedding_dim=5, max_length=20),
+        inputs=token_id_inputs,
+    ),
+    "token_and_position_embedding_sinusoidal": LayerCase(
+        factory=partial(
+            layers.TokenAndPositionEmbedding, vocabulary_size=11, embedding_dim=6, token_dropout=0.3
+        ),
+        inputs=token_id_inputs,
+    ),
     "character_cnn": LayerCase(
         factory=partial(layers.CharacterCNN, filters=4, kernel_sizes=(2, 3), **CHARACTERS),
         inputs=character_id_inputs,

@@ -15,6 +15,7 @@ from seqlab.modeling.layers.residual_block import ResidualBlock
 from seqlab.modeling.layers.self_attention import SelfAttention
 from seqlab.modeling.layers.shape_one_hot import ShapeOneHot
 from seqlab.modeling.layers.time_windows import TimeJoin, TimeSplit
+from seqlab.modeling.layers.token_and_position_embedding import TokenAndPositionEmbedding
 from seqlab.modeling.layers.token_embedding import TokenEmbedding
 from seqlab.modeling.layers.transformer_encoder import TransformerEncoder
 from seqlab.modeling.layers.transformer_encoder_block import TransformerEncoderBlock
@@ -36,6 +37,7 @@ __all__ = [
     "ShapeOneHot",
     "TimeJoin",
     "TimeSplit",
+    "TokenAndPositionEmbedding",
     "TokenEmbedding",
     "TransformerEncoder",
     "TransformerEncoderBlock",
