@@ -96,6 +96,15 @@ def test_other_columns_of_train_are_encoded_beside_the_tasks_own(tmp_path, raw, 
     assert read_auxiliary(tmp_path / "prepared" / "dev") == []
 
 
+def test_an_auxiliary_column_may_hold_invalid_spans(tmp_path):
+    train = "a\tX\tI-PER\nb\tX\tI-PER\n\n" * 2
+    raw = make_raw(tmp_path, train=train, dev="a\tX\tO\n\n", test="a\tX\tO\n\n")
+    values = with_auxiliary(["ner"]).model_copy(update={"column": "upos", "tag_scheme": None})
+    prepare_task(raw, tmp_path / "prepared", task=values, say=quietly)
+    (column,) = read_auxiliary(tmp_path / "prepared" / "train")
+    assert column.tags.entries[2:] == ["I-PER"]
+
+
 def test_an_auxiliary_column_that_the_corpus_lacks_is_named(tmp_path, raw):
     with pytest.raises(SeqlabError, match=r"auxiliary.columns[\s\S]*no such tag column[\s\S]*'xpos'"):
         prepare_task(raw, tmp_path / "prepared", task=with_auxiliary(["xpos"]), say=quietly)

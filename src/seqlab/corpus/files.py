@@ -102,6 +102,7 @@ def read_split(
     split: str,
     *,
     tag_column: str,
+    as_spans: bool = True,
     on_repair: Callable[[Sentence, int], None] | None = None,
 ) -> Iterator[Sentence]:
     """Read one split of any corpus, in memory bounded by its longest sentence.
@@ -110,6 +111,7 @@ def read_split(
         directory: the corpus's folder with its manifest.
         split: `train`, `dev` or `test`.
         tag_column: the column to take the tags from; they are validated in its scheme where it spells spans.
+        as_spans: False takes the tags as they stand, whatever they spell.
         on_repair: called with each sentence whose tags were repaired, and how many of them were.
 
     Returns:
@@ -128,6 +130,8 @@ def read_split(
             expected=f"one of {', '.join(manifest['splits'])}",
             received=repr(split),
         )
+    if not as_spans:
+        manifest = {**manifest, "tag_schemes": {}}
     return _read_files(directory, manifest, split, tag_column, on_repair)
 
 

@@ -99,7 +99,10 @@ def prepare_task(
             write_split(made / split, rows, encoder=encoder, tags=tags)
         write_auxiliary(
             made / "train",
-            {column: partial(read_split, raw, "train", tag_column=column) for column in auxiliary},
+            {
+                column: partial(read_split, raw, "train", tag_column=column, as_spans=False)
+                for column in auxiliary
+            },
         )
         sizes = {
             "tokens": len(encoder.tokens),
