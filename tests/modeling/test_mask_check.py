@@ -38,6 +38,15 @@ class MarksPaddingAsReal(Encoder):
         return ops.ones_like(mask)
 
 
+class HoldsOneThatMarksPaddingAsReal(Encoder):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = MarksPaddingAsReal(name="inner")
+
+    def call(self, x, mask=None, training=False):
+        return super().call(self.inner(x, mask=mask), mask=mask)
+
+
 class LosesTheMask(Tagger):
     def encode(self, features, *, mask, training=None):
         return self.encoder(1.0 * self.embedder(features), training=training)
@@ -73,6 +82,11 @@ def test_an_encoder_that_ignores_its_mask_is_refused():
 def test_a_mask_that_marks_padding_as_real_is_refused():
     with pytest.raises(SeqlabError, match=r"encoder[\s\S]*marks padding as real"):
         check(tagger_with(MarksPaddingAsReal(name="encoder")))
+
+
+def test_a_layer_deep_inside_that_marks_padding_as_real_is_refused():
+    with pytest.raises(SeqlabError, match=r"tagger/encoder/inner: MarksPaddingAsReal marks padding as real"):
+        check(tagger_with(HoldsOneThatMarksPaddingAsReal(name="encoder")))
 
 
 def test_a_mask_that_never_arrives_is_refused():

@@ -9,7 +9,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 from small_taggers import NUM_TAGS, logits_of, random_batch, small_tagger
+
+from seqlab.modeling.tagger import Tagger
 
 KINDS = [
     ("transformer", "softmax", "cnn"),
@@ -191,3 +194,35 @@ def test_every_make_reloads_in_a_fresh_process_with_equal_logits_and_tags(tmp_pa
         got = np.load(tmp_path / f"{name}.npz")
         np.testing.assert_array_equal(got["tags"], tags)
         np.testing.assert_allclose(real(got["logits"], features), real(logits, features), **TOLERANCE)
+
+
+class HidesATokenId(Tagger):
+    """Takes one id for padding, wherever it stands at the end of a sentence."""
+
+    def compute_token_mask(self, features):
+        return ops.logical_and(super().compute_token_mask(features), features["token_ids"] != 7)
+
+
+def test_every_part_is_given_the_taggers_own_mask():
+    whole = small_tagger()
+    tagger = HidesATokenId(embedder=whole.embedder, encoder=whole.encoder, head=whole.head)
+    features, _, _ = random_batch([4, 2], length=5)
+    features["token_ids"][0, 3] = 7
+    given = {}
+    for part in (tagger.embedder, tagger.encoder, tagger.head):
+        part.call = spy(part.call, given, part)
+    tagger(features, training=False)
+    expected = [[True, True, True, False, False], [True, True, False, False, False]]
+    assert len(given) == 3
+    for mask in given.values():
+        np.testing.assert_array_equal(mask, expected)
+
+
+def spy(call, given, part):
+    """`call`, which notes the mask that it is given by name."""
+
+    def spied(*inputs, mask=None, **arguments):
+        given[part] = mask
+        return call(*inputs, mask=mask, **arguments)
+
+    return spied

@@ -66,8 +66,7 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
 
     def call(self, token_ids: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
         """Int (B, T) to float (B, T, D); padding is read off the ids, not off an incoming mask."""
-        vectors = self.token_embedding(token_ids, training=training)
-        return self.position_embedding(vectors, mask=self.compute_mask(token_ids))
+        return self.position_embedding(self.token_embedding(token_ids, training=training))
 
     def compute_mask(self, token_ids: Tensor, previous_mask: Tensor | None = None) -> Tensor:
         """Bool (B, T), True = a real token."""
