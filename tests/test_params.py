@@ -66,6 +66,11 @@ def test_a_wrong_parameter_is_named(values, name, value, message):
         parse_params(change(values, name, value))
 
 
+def test_a_column_may_have_any_name(values):
+    values["ner"]["column"] = "al"
+    assert parse_params(values).ner.auxiliary.columns == "all"
+
+
 def test_label_smoothing_is_refused_where_it_would_be_ignored(values):
     changed = change(change(values, "ner.head.type", "crf"), "ner.head.label_smoothing", 0.1)
     with pytest.raises(SeqlabError, match="label_smoothing belongs to the softmax head"):

@@ -166,7 +166,7 @@ class TaskParams(Section):
             raise ValueError("training.mention_swap needs a tag_scheme; set it to 0 where tags are not spans")
         if self.head.type == "crf" and self.head.label_smoothing:
             raise ValueError("head.label_smoothing belongs to the softmax head; set it to 0 for crf")
-        if self.column in self.auxiliary.columns:
+        if self.auxiliary.columns != "all" and self.column in self.auxiliary.columns:
             raise ValueError(f"auxiliary.columns names the task's own column, {self.column}")
         return self
 

@@ -31,6 +31,14 @@ def test_a_rare_tag_is_unknown(tmp_path, min_count, expected):
     np.testing.assert_array_equal(read_auxiliary(tmp_path)[0].tag_ids, expected)
 
 
+def test_a_column_of_too_many_tags_is_left_out(tmp_path):
+    columns = {"lemma": column("abc", "cba"), "xpos": column("NVN", "NNV")}
+    assert write_auxiliary(tmp_path, columns, max_tags=2) == ["xpos"]
+    (written,) = read_auxiliary(tmp_path)
+    assert written.name == "xpos"
+    np.testing.assert_array_equal(written.tag_ids, [2, 3, 2, 2, 2, 3])
+
+
 def test_without_columns_nothing_is_written(tmp_path):
     write_auxiliary(tmp_path, {})
     assert not list(tmp_path.iterdir())

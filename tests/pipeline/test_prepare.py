@@ -96,6 +96,16 @@ def test_other_columns_of_train_are_encoded_beside_the_tasks_own(tmp_path, raw, 
     assert read_auxiliary(tmp_path / "prepared" / "dev") == []
 
 
+@pytest.mark.parametrize(("columns", "expected"), [("all", []), (["upos"], ["upos"])])
+def test_a_column_of_very_many_tags_is_learned_only_where_it_is_named(tmp_path, columns, expected):
+    train = "".join(f"a\tX{i}\tO\n\n" * 2 for i in range(501))
+    raw = make_raw(tmp_path, train=train, dev="a\tX\tO\n\n", test="a\tX\tO\n\n")
+    told = []
+    report = prepare_task(raw, tmp_path / "prepared", task=with_auxiliary(columns), say=told.append)
+    assert report["auxiliary_columns"] == expected
+    assert any("upos is not learned beside ner" in line for line in told) is (not expected)
+
+
 def test_an_auxiliary_column_may_hold_invalid_spans(tmp_path):
     train = "a\tX\tI-PER\nb\tX\tI-PER\n\n" * 2
     raw = make_raw(tmp_path, train=train, dev="a\tX\tO\n\n", test="a\tX\tO\n\n")

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,27 +40,38 @@ class AuxiliaryColumn:
 
 
 def write_auxiliary(
-    directory: Path, columns: Mapping[str, Callable[[], Iterator[Sentence]]], *, min_count: int = 2
-) -> None:
+    directory: Path,
+    columns: Mapping[str, Callable[[], Iterator[Sentence]]],
+    *,
+    min_count: int = 2,
+    max_tags: int | None = None,
+) -> list[str]:
     """Write columns into the folder of an encoded split, one sentence in memory at a time.
 
     Args:
         directory: the split's folder.
         columns: by column, a function that begins to read the split's sentences with its tags.
         min_count: tags that occur less often are unknown, and are not learned.
+        max_tags: a column of more tags than this (of lemmas, say) is left out; None leaves none out.
+
+    Returns:
+        The columns that were written.
     """
-    listed = []
-    for number, (column, sentences) in enumerate(columns.items()):
+    listed: list[dict[str, Any]] = []
+    for column, sentences in columns.items():
         tags = Vocabulary.from_counts(
             Counter(tag for sentence in sentences() for tag in sentence.tags), min_count=min_count
         )
-        with (directory / f"auxiliary_{number}.bin").open("wb") as file:
+        if max_tags is not None and len(tags) - 2 > max_tags:
+            continue
+        with (directory / f"auxiliary_{len(listed)}.bin").open("wb") as file:
             for sentence in sentences():
                 array("i", tags.ids(sentence.tags)).tofile(file)
         listed.append({"column": column, "tags": tags.entries})
     if listed:
         text = json.dumps(listed, indent=2, ensure_ascii=False)
         (directory / "auxiliary.json").write_text(text + "\n", encoding="utf-8")
+    return [entry["column"] for entry in listed]
 
 
 def read_auxiliary(directory: Path) -> list[AuxiliaryColumn]:

@@ -27,6 +27,8 @@ from seqlab.errors import SeqlabError
 from seqlab.params import TaskParams
 
 SPLITS = ("train", "dev", "test")
+MAX_AUXILIARY_TAGS = 500
+"""A column of more tags is learned beside the task's own only where it is named."""
 _RARE = 2
 """Characters and shapes that occur less often are unknown, so that `unknown` is trained on what is rare."""
 
@@ -86,7 +88,6 @@ def prepare_task(
         "digest": manifest["digest"],
         "column": task.column,
         "tag_scheme": task.tag_scheme,
-        "auxiliary_columns": auxiliary,
     }
     repaired: Counter[str] = Counter()
     with replaced_directory(prepared) as made:
@@ -97,19 +98,23 @@ def prepare_task(
             say(f"encoding {split}")
             rows = sentences(split, lambda _, count, split=split: repaired.update({split: count}))  # type: ignore[misc]
             write_split(made / split, rows, encoder=encoder, tags=tags)
-        write_auxiliary(
+        written = write_auxiliary(
             made / "train",
             {
                 column: partial(read_split, raw, "train", tag_column=column, as_spans=False)
                 for column in auxiliary
             },
+            max_tags=MAX_AUXILIARY_TAGS if task.auxiliary.columns == "all" else None,
         )
+        for column in sorted(set(auxiliary) - set(written)):
+            say(f"column {column} is not learned beside {task.column}: it has over {MAX_AUXILIARY_TAGS} tags")
         sizes = {
             "tokens": len(encoder.tokens),
             "characters": len(encoder.characters),
             "shapes": len(encoder.shapes),
             "tags": len(tags),
         }
+        identity["auxiliary_columns"] = written
         report = {**identity, "vocabulary": sizes, "tags_repaired": dict(repaired), **statistics}
         write_json(made / "corpus.json", report)
     return report
