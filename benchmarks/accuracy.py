@@ -77,10 +77,10 @@ def measure(task: str, changes: list[str], seed: int, *, dev_only: bool) -> dict
     Returns:
         Dev's scores, and test's, in percent.
     """
-    from seqlab.corpus.sources import fetch_source
+    from seqlab.corpora.sources import fetch_source
     from seqlab.modeling.device import select_device
     from seqlab.params import parse_params
-    from seqlab.pipeline.prepare import prepare_task
+    from seqlab.pipeline.preparing import prepare_task
 
     params = parse_params(changed(yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8")), changes))
     corpus, section = params.corpus, params.task(task)

@@ -22,20 +22,20 @@ REPOSITORY = Path(__file__).parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "preparing.json"
 STEPS = {
     "make": """
-from seqlab.corpus.sources import fetch_source
+from seqlab.corpora.sources import fetch_source
 fetch_source("sample", folder / "raw", sample={"sentences": sentences, "seed": 13}, files={},
              mirror=None, downloads=folder, dev_share=0.1, tag_repair=False,
              task_columns={"ner": "ner"}, say=lambda text: None)
 """,
     "read": """
-from seqlab.corpus.files import read_split
+from seqlab.corpus.splits import read_split
 for split in ("train", "dev", "test"):
     for sentence in read_split(folder / "raw", split, tag_column="ner"):
         pass
 """,
     "prepare": """
 from seqlab.params import load_params
-from seqlab.pipeline.prepare import prepare_task
+from seqlab.pipeline.preparing import prepare_task
 prepare_task(folder / "raw", folder / "prepared", task=load_params().ner, say=lambda text: None)
 """,
 }

@@ -98,7 +98,7 @@ def save_pyfunc(export: Path, folder: Path) -> None:
     code = """
 import sys, json
 from pathlib import Path
-from seqlab.tracking.tagger_model import save_tagger
+from seqlab.serving.mlflow_model import save_tagger
 export = Path(sys.argv[1])
 config = json.loads((export / "config.json").read_text())
 save_tagger(export, Path(sys.argv[2]), spans=config["tag_scheme"] is not None, metadata={})

@@ -11,10 +11,10 @@ import pytest
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [
-        ("seqlab.corpus.files", ("tensorflow", "keras", "mlflow", "tensorflow_datasets")),
-        ("seqlab.corpus.sources", ("tensorflow", "keras", "mlflow", "tensorflow_datasets")),
+        ("seqlab.corpora.own_files", ("tensorflow", "keras", "mlflow", "tensorflow_datasets")),
+        ("seqlab.corpora.sources", ("tensorflow", "keras", "mlflow", "tensorflow_datasets")),
         ("seqlab.evaluation.scores", ("tensorflow", "keras", "mlflow", "matplotlib")),
-        ("seqlab.pipeline.prepare", ("tensorflow", "keras", "mlflow")),
+        ("seqlab.pipeline.preparing", ("tensorflow", "keras", "mlflow")),
         ("seqlab.pipeline.record", ("tensorflow", "keras")),
         ("seqlab.cli", ("tensorflow", "keras", "mlflow")),
     ],

@@ -56,8 +56,8 @@ def test_any_encoder_and_head_serve_any_task(values):
         ("ner.auxiliary.columns", ["xpos", "ner"], r"ner: .*auxiliary.columns names the task's own column"),
         ("ner.auxiliary.columns", "xpos", r"ner.auxiliary.columns.*'all'"),
         ("pos.auxiliary.weight", 0, r"pos.auxiliary.weight"),
-        ("pos.training.mention_swap", 0.5, r"pos: .*mention_swap needs a tag_scheme"),
-        ("ner.training.mention_swap", 1.5, r"ner.training.mention_swap"),
+        ("pos.training.mention_replacement", 0.5, r"pos: .*mention_replacement needs a tag_scheme"),
+        ("ner.training.mention_replacement", 1.5, r"ner.training.mention_replacement"),
         ("ner.tag_scheme", "BIO", r"ner\.tag_scheme: .*'IOB1', 'IOB2' or 'BIOES'"),
     ],
 )

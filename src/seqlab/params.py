@@ -116,7 +116,7 @@ class TrainingParams(Section):
     batch_size: Positive
     batch_tokens: Positive | None
     bucket_boundaries: Annotated[list[Positive], Field(min_length=1)]
-    mention_swap: Annotated[float, Field(ge=0, le=1)]
+    mention_replacement: Annotated[float, Field(ge=0, le=1)]
     learning_rate: Annotated[float, Field(gt=0)]
     warmup_epochs: Annotated[float, Field(ge=0)]
     weight_decay: Annotated[float, Field(ge=0)]
@@ -162,8 +162,10 @@ class TaskParams(Section):
     def _spans_are_scored_as_spans(self) -> TaskParams:
         if self.tag_scheme is None and self.training.monitor == "span_f1":
             raise ValueError("training.monitor span_f1 needs a tag_scheme; use token_accuracy")
-        if self.tag_scheme is None and self.training.mention_swap:
-            raise ValueError("training.mention_swap needs a tag_scheme; set it to 0 where tags are not spans")
+        if self.tag_scheme is None and self.training.mention_replacement:
+            raise ValueError(
+                "training.mention_replacement needs a tag_scheme; set it to 0 where tags are not spans"
+            )
         if self.head.type == "crf" and self.head.label_smoothing:
             raise ValueError("head.label_smoothing belongs to the softmax head; set it to 0 for crf")
         if self.auxiliary.columns != "all" and self.column in self.auxiliary.columns:

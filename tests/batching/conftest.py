@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seqlab.batching.encoding import EncodedSplit, FeatureEncoder, read_split, write_split
+from seqlab.batching.encoding import EncodedSplit, FeatureEncoder, read_encoded_split, write_encoded_split
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.corpus.sentence import Sentence
 
@@ -35,8 +35,8 @@ def make_split(tmp_path: Path, encoder: FeatureEncoder) -> Callable[[list[int]],
             )
             for i, n in enumerate(lengths)
         ]
-        write_split(tmp_path / "split", sentences, encoder=encoder, tags=tags)
-        return read_split(tmp_path / "split", tags=tags)
+        write_encoded_split(tmp_path / "split", sentences, encoder=encoder, tags=tags)
+        return read_encoded_split(tmp_path / "split", tags=tags)
 
     return make
 

@@ -162,12 +162,12 @@ def test_batches_equal_a_plain_python_bucketing(split, windows):
 
 
 def test_a_tag_that_the_vocabulary_lacks_becomes_unknown(tmp_path, encoder):
-    from seqlab.batching.encoding import read_split, write_split
+    from seqlab.batching.encoding import read_encoded_split, write_encoded_split
     from seqlab.corpus.sentence import Sentence
 
     tags = Vocabulary(["O"])
-    write_split(tmp_path / "s", [Sentence(("a", "b"), ("O", "NEW"))], encoder=encoder, tags=tags)
-    split = read_split(tmp_path / "s", tags=tags)
+    write_encoded_split(tmp_path / "s", [Sentence(("a", "b"), ("O", "NEW"))], encoder=encoder, tags=tags)
+    split = read_encoded_split(tmp_path / "s", tags=tags)
     windows = cut_windows(split.offsets, max_length=4)
     ((_, tag_ids, _, _),) = collect(evaluation_dataset(split, windows, [Bucket(4, 1)]))
     assert tag_ids.tolist() == [[2, 1, 0, 0]]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqlab.batching.encoding import FeatureEncoder, read_split, write_split
+from seqlab.batching.encoding import FeatureEncoder, read_encoded_split, write_encoded_split
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.corpus.sentence import Sentence
 
@@ -13,8 +13,8 @@ def test_a_split_round_trips_with_its_tokens_and_tags(tmp_path, encoder):
         Sentence(("A",), ("B-NEW",)),
         Sentence(("zzzz", "b", "A"), ("O", "B-NEW", "B-ODD")),
     ]
-    write_split(tmp_path / "s", sentences, encoder=encoder, tags=Vocabulary(["O", "B-PER"]))
-    split = read_split(tmp_path / "s", tags=Vocabulary(["O", "B-PER"]))
+    write_encoded_split(tmp_path / "s", sentences, encoder=encoder, tags=Vocabulary(["O", "B-PER"]))
+    split = read_encoded_split(tmp_path / "s", tags=Vocabulary(["O", "B-PER"]))
     assert [(tuple(tokens), tuple(tags)) for tokens, tags in split.sentences()] == [
         (sentence.tokens, sentence.tags) for sentence in sentences
     ]
@@ -27,10 +27,10 @@ def test_a_split_round_trips_with_its_tokens_and_tags(tmp_path, encoder):
 
 
 def test_features_are_kept_per_type_with_padding_first(tmp_path, encoder):
-    write_split(
+    write_encoded_split(
         tmp_path / "s", [Sentence(("A", "dcba", "A"), ("O",) * 3)], encoder=encoder, tags=Vocabulary(["O"])
     )
-    split = read_split(tmp_path / "s", tags=Vocabulary(["O"]))
+    split = read_encoded_split(tmp_path / "s", tags=Vocabulary(["O"]))
     assert split.types == ["", "A", "dcba"]
     assert split.type_ids.tolist() == [1, 2, 1]
     assert split.features["token_ids"].tolist() == [0, 2, 1]
@@ -43,8 +43,10 @@ def test_long_input_is_flushed_in_pieces_without_loss(tmp_path, encoder, monkeyp
     monkeypatch.setattr("seqlab.batching.encoding._BUFFERED_TOKENS", 5)
     sentences = [Sentence(tuple("abc"[: 1 + i % 3]), ("O",) * (1 + i % 3)) for i in range(50)]
     seen: list[int] = []
-    write_split(tmp_path / "s", sentences, encoder=encoder, tags=Vocabulary(["O"]), on_sentence=seen.append)
-    split = read_split(tmp_path / "s", tags=Vocabulary(["O"]))
+    write_encoded_split(
+        tmp_path / "s", sentences, encoder=encoder, tags=Vocabulary(["O"]), on_sentence=seen.append
+    )
+    split = read_encoded_split(tmp_path / "s", tags=Vocabulary(["O"]))
     assert [tuple(tokens) for tokens, _ in split.sentences()] == [sentence.tokens for sentence in sentences]
     assert seen == list(range(1, 51))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from seqlab.corpus.blocks import Block, scan_blocks
 from seqlab.corpus.conll import ConllLayout
-from seqlab.corpus.errors import CorpusError
+from seqlab.errors import CorpusError
 
 LAYOUT = ConllLayout(("token", "upos", "ner"))
 

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlab.corpus.conll import ConllLayout, check_tag_column, count_sentences, read_conll, write_conll
-from seqlab.corpus.errors import CorpusError
 from seqlab.corpus.sentence import Sentence
+from seqlab.errors import CorpusError
 
 
 @pytest.fixture

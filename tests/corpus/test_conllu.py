@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from seqlab.corpus.conllu import read_conllu, scan_conllu
-from seqlab.corpus.errors import CorpusError
+from seqlab.errors import CorpusError
 
 TEXT = """\
 # newdoc id = d

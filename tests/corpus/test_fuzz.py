@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqlab.corpus.check import check_files, format_report
+from seqlab.corpus.checking import check_files, format_report
 from seqlab.corpus.conll import read_conll
 from seqlab.corpus.conllu import read_conllu
-from seqlab.corpus.errors import CorpusError
+from seqlab.errors import CorpusError
 
 PIECES = [
     b"\t",

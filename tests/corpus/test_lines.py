@@ -6,8 +6,8 @@ import os
 import pytest
 import zstandard
 
-from seqlab.corpus.errors import CorpusError
 from seqlab.corpus.lines import scan_lines
+from seqlab.errors import CorpusError
 
 TEXT = "Zürich\tB-LOC\n\nשלום\tO\n"
 LINES = ["Zürich\tB-LOC", "", "שלום\tO"]

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from seqlab.corpus.errors import CorpusError
 from seqlab.corpus.manifest import read_manifest, write_manifest
+from seqlab.errors import CorpusError
 
 
 @pytest.fixture

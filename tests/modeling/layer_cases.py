@@ -16,7 +16,24 @@ from layer_checks import (
     windows,
 )
 
-from seqlab.modeling import layers
+from seqlab.modeling.characters.character_attention_pooling import CharacterAttentionPooling
+from seqlab.modeling.characters.character_bilstm import CharacterBiLSTM
+from seqlab.modeling.characters.character_cnn import CharacterCNN
+from seqlab.modeling.encoders.bilstm_encoder import BiLSTMEncoder
+from seqlab.modeling.encoders.convolution_block import ConvolutionBlock
+from seqlab.modeling.encoders.feed_forward import FeedForward
+from seqlab.modeling.encoders.residual_block import ResidualBlock
+from seqlab.modeling.encoders.self_attention import SelfAttention
+from seqlab.modeling.encoders.transformer_encoder import TransformerEncoder
+from seqlab.modeling.encoders.transformer_encoder_block import TransformerEncoderBlock
+from seqlab.modeling.layers.dense_input import DenseInput
+from seqlab.modeling.layers.masked_max_pooling import MaskedMaxPooling
+from seqlab.modeling.layers.masked_softmax import MaskedSoftmax
+from seqlab.modeling.layers.position_embedding import PositionEmbedding
+from seqlab.modeling.layers.shape_one_hot import ShapeOneHot
+from seqlab.modeling.layers.time_windows import TimeSplit
+from seqlab.modeling.layers.token_and_position_embedding import TokenAndPositionEmbedding
+from seqlab.modeling.layers.token_embedding import TokenEmbedding
 
 TRANSFORMER = {"num_layers": 1, "hidden_dim": 8, "num_heads": 2, "intermediate_dim": 12, "dropout": 0.1}
 BLOCK = {"num_heads": 2, "intermediate_dim": 12, "dropout": 0.1, "attention_dropout": 0.1}
@@ -37,97 +54,93 @@ def mask_of_windows(inputs: Inputs) -> np.ndarray:
 
 CASES = {
     "token_embedding": LayerCase(
-        factory=partial(layers.TokenEmbedding, vocabulary_size=11, embedding_dim=5, token_dropout=0.3),
+        factory=partial(TokenEmbedding, vocabulary_size=11, embedding_dim=5, token_dropout=0.3),
         inputs=token_id_inputs,
     ),
     "token_and_position_embedding_learned": LayerCase(
-        factory=partial(layers.TokenAndPositionEmbedding, vocabulary_size=11, embedding_dim=5, max_length=20),
+        factory=partial(TokenAndPositionEmbedding, vocabulary_size=11, embedding_dim=5, max_length=20),
         inputs=token_id_inputs,
     ),
     "token_and_position_embedding_sinusoidal": LayerCase(
-        factory=partial(
-            layers.TokenAndPositionEmbedding, vocabulary_size=11, embedding_dim=6, token_dropout=0.3
-        ),
+        factory=partial(TokenAndPositionEmbedding, vocabulary_size=11, embedding_dim=6, token_dropout=0.3),
         inputs=token_id_inputs,
     ),
     "character_cnn": LayerCase(
-        factory=partial(layers.CharacterCNN, filters=4, kernel_sizes=(2, 3), **CHARACTERS),
+        factory=partial(CharacterCNN, filters=4, kernel_sizes=(2, 3), **CHARACTERS),
         inputs=character_id_inputs,
     ),
     "shape_one_hot": LayerCase(
-        factory=partial(layers.ShapeOneHot, vocabulary_size=11), inputs=token_id_inputs, has_gradient=False
+        factory=partial(ShapeOneHot, vocabulary_size=11), inputs=token_id_inputs, has_gradient=False
     ),
     "self_attention": LayerCase(
-        factory=partial(layers.SelfAttention, num_heads=2, dropout=0.1), inputs=feature_inputs
+        factory=partial(SelfAttention, num_heads=2, dropout=0.1), inputs=feature_inputs
     ),
     "self_attention_relative": LayerCase(
-        factory=partial(layers.SelfAttention, num_heads=2, relative_positions=True, scale_scores=False),
+        factory=partial(SelfAttention, num_heads=2, relative_positions=True, scale_scores=False),
         inputs=feature_inputs,
     ),
     "transformer_encoder_block": LayerCase(
-        factory=partial(layers.TransformerEncoderBlock, **BLOCK), inputs=feature_inputs
+        factory=partial(TransformerEncoderBlock, **BLOCK), inputs=feature_inputs
     ),
     "transformer_encoder_block_norm_last": LayerCase(
-        factory=partial(layers.TransformerEncoderBlock, norm_first=False, relative_positions=True, **BLOCK),
+        factory=partial(TransformerEncoderBlock, norm_first=False, relative_positions=True, **BLOCK),
         inputs=feature_inputs,
     ),
     "transformer_encoder_block_convolution": LayerCase(
-        factory=partial(layers.TransformerEncoderBlock, convolution_kernel_size=3, **BLOCK),
+        factory=partial(TransformerEncoderBlock, convolution_kernel_size=3, **BLOCK),
         inputs=feature_inputs,
     ),
     "convolution_block": LayerCase(
-        factory=partial(layers.ConvolutionBlock, kernel_size=4, dropout=0.1), inputs=feature_inputs
+        factory=partial(ConvolutionBlock, kernel_size=4, dropout=0.1), inputs=feature_inputs
     ),
     "convolution_block_norm_last": LayerCase(
-        factory=partial(layers.ConvolutionBlock, norm_first=False), inputs=feature_inputs
+        factory=partial(ConvolutionBlock, norm_first=False), inputs=feature_inputs
     ),
     "transformer_encoder_convolution": LayerCase(
-        factory=partial(layers.TransformerEncoder, convolution_kernel_size=3, **TRANSFORMER),
+        factory=partial(TransformerEncoder, convolution_kernel_size=3, **TRANSFORMER),
         inputs=feature_inputs,
     ),
     "transformer_encoder_absolute": LayerCase(
         factory=partial(
-            layers.TransformerEncoder, positions="absolute", max_length=20, norm_first=False, **TRANSFORMER
+            TransformerEncoder, positions="absolute", max_length=20, norm_first=False, **TRANSFORMER
         ),
         inputs=partial(feature_inputs, dim=5),
     ),
     "transformer_encoder_sinusoidal": LayerCase(
-        factory=partial(layers.TransformerEncoder, positions="sinusoidal", **TRANSFORMER),
+        factory=partial(TransformerEncoder, positions="sinusoidal", **TRANSFORMER),
         inputs=partial(feature_inputs, dim=5),
     ),
     "transformer_encoder_relative": LayerCase(
-        factory=partial(layers.TransformerEncoder, positions="relative", **TRANSFORMER),
+        factory=partial(TransformerEncoder, positions="relative", **TRANSFORMER),
         inputs=feature_inputs,
     ),
     "bilstm_encoder": LayerCase(
-        factory=partial(layers.BiLSTMEncoder, num_layers=1, units=3, dropout=0.1), inputs=feature_inputs
+        factory=partial(BiLSTMEncoder, num_layers=1, units=3, dropout=0.1), inputs=feature_inputs
     ),
     "feed_forward": LayerCase(
-        factory=partial(layers.FeedForward, intermediate_dim=6, dropout=0.1), inputs=feature_inputs
+        factory=partial(FeedForward, intermediate_dim=6, dropout=0.1), inputs=feature_inputs
     ),
     "residual_block": LayerCase(
-        factory=partial(layers.ResidualBlock, intermediate_dim=6, dropout=0.1), inputs=feature_inputs
+        factory=partial(ResidualBlock, intermediate_dim=6, dropout=0.1), inputs=feature_inputs
     ),
     "position_embedding_learned": LayerCase(
-        factory=partial(layers.PositionEmbedding, max_length=20), inputs=feature_inputs
+        factory=partial(PositionEmbedding, max_length=20), inputs=feature_inputs
     ),
-    "position_embedding_sinusoidal": LayerCase(factory=layers.PositionEmbedding, inputs=feature_inputs),
+    "position_embedding_sinusoidal": LayerCase(factory=PositionEmbedding, inputs=feature_inputs),
     "character_attention_pooling": LayerCase(
-        factory=partial(layers.CharacterAttentionPooling, units=6, num_heads=2, **CHARACTERS),
+        factory=partial(CharacterAttentionPooling, units=6, num_heads=2, **CHARACTERS),
         inputs=character_id_inputs,
     ),
     "character_bilstm": LayerCase(
-        factory=partial(layers.CharacterBiLSTM, units=3, **CHARACTERS), inputs=character_id_inputs
+        factory=partial(CharacterBiLSTM, units=3, **CHARACTERS), inputs=character_id_inputs
     ),
-    "dense_input": LayerCase(
-        factory=partial(layers.DenseInput, mask_value=[0.0] * 4), inputs=embedded_corpus
-    ),
-    "masked_softmax": LayerCase(factory=layers.MaskedSoftmax, inputs=feature_inputs),
+    "dense_input": LayerCase(factory=partial(DenseInput, mask_value=[0.0] * 4), inputs=embedded_corpus),
+    "masked_softmax": LayerCase(factory=MaskedSoftmax, inputs=feature_inputs),
     "masked_max_pooling": LayerCase(
-        factory=layers.MaskedMaxPooling, inputs=feature_inputs, select=whole_rows, output_mask=no_mask
+        factory=MaskedMaxPooling, inputs=feature_inputs, select=whole_rows, output_mask=no_mask
     ),
     "time_split": LayerCase(
-        factory=partial(layers.TimeSplit, window_length=3),
+        factory=partial(TimeSplit, window_length=3),
         inputs=feature_inputs,
         select=windows,
         output_mask=mask_of_windows,

@@ -473,7 +473,13 @@ for path in sorted(Path(sys.argv[1]).glob("*.keras")):
 def check_fresh_process_reload(
     cases: Mapping[str, LayerCase],
     directory: Path,
-    modules: Sequence[str] = ("seqlab.modeling.layers",),
+    modules: Sequence[str] = (
+        "seqlab.modeling.tagger",
+        "seqlab.modeling.layers.dense_input",
+        "seqlab.modeling.layers.masked_max_pooling",
+        "seqlab.modeling.layers.time_windows",
+        "seqlab.modeling.layers.token_and_position_embedding",
+    ),
     *,
     backend: str = "tensorflow",
     tolerance: float = 0.0,

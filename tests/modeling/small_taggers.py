@@ -6,10 +6,10 @@ import keras
 import numpy as np
 
 from seqlab.modeling.embedder import TokenFeatureEmbedder
+from seqlab.modeling.encoders.bilstm_encoder import BiLSTMEncoder
+from seqlab.modeling.encoders.transformer_encoder import TransformerEncoder
 from seqlab.modeling.heads.crf_head import CRFHead
 from seqlab.modeling.heads.softmax_head import SoftmaxHead
-from seqlab.modeling.layers.bilstm_encoder import BiLSTMEncoder
-from seqlab.modeling.layers.transformer_encoder import TransformerEncoder
 from seqlab.modeling.optimizer import make_optimizer
 from seqlab.modeling.tagger import Tagger
 

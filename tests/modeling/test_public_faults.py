@@ -16,14 +16,12 @@ from keras import layers, ops
 from keras.src.backend import get_keras_mask
 from numpy.testing import assert_array_equal
 
-from seqlab.modeling.heads import SoftmaxHead
-from seqlab.modeling.layers import (
-    BiLSTMEncoder,
-    DenseInput,
-    ShapeOneHot,
-    TokenEmbedding,
-    TransformerEncoderBlock,
-)
+from seqlab.modeling.encoders.bilstm_encoder import BiLSTMEncoder
+from seqlab.modeling.encoders.transformer_encoder_block import TransformerEncoderBlock
+from seqlab.modeling.heads.softmax_head import SoftmaxHead
+from seqlab.modeling.layers.dense_input import DenseInput
+from seqlab.modeling.layers.shape_one_hot import ShapeOneHot
+from seqlab.modeling.layers.token_embedding import TokenEmbedding
 
 TOKEN_IDS = np.array([[4, 2, 0], [3, 0, 0]], "int32")
 MASK = TOKEN_IDS != 0

@@ -230,7 +230,7 @@ def add_treebank(workspace, mirror):
             path.write_bytes(content)
             blob_id = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
             row[f"{kind}_{split}"] = f"git-blob:{blob_id}"
-    table = workspace.folder / "src/seqlab/corpus/universal_ner.tsv"
+    table = workspace.folder / "src/seqlab/corpora/universal_ner.tsv"
     columns = table.read_text(encoding="utf-8").splitlines()[0].split("\t")
     with table.open("a", encoding="utf-8") as file:
         file.write("\t".join(row[column] for column in columns) + "\n")
@@ -239,7 +239,7 @@ def add_treebank(workspace, mirror):
 def test_a_corpus_by_name_comes_from_a_mirror_and_the_first_one_back_from_the_cache(small_run, tmp_path):
     kept = {
         name: (small_run.folder / name).read_text(encoding="utf-8")
-        for name in ("params.yaml", "dvc.lock", "src/seqlab/corpus/universal_ner.tsv")
+        for name in ("params.yaml", "dvc.lock", "src/seqlab/corpora/universal_ner.tsv")
     }
     add_treebank(small_run, tmp_path / "mirror")
     small_run.change({"corpus.name": "uner_xx_up", "corpus.mirror": str(tmp_path / "mirror")})

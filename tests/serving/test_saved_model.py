@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_taggers import SENTENCES, TAGS, TOKENS, WINDOW, make_tagger, tiny_export, tiny_tagger
 
-from seqlab.corpus.tag_scheme import tags_to_spans
 from seqlab.errors import SeqlabError
 from seqlab.serving.rows import make_rows, tag_rows
 from seqlab.serving.saved_model import SIGNATURES, export_saved_model
+from seqlab.tags import tags_to_spans
 
 KINDS = ("ner", "pos")
 

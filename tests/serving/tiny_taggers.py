@@ -16,14 +16,16 @@ import numpy as np
 from seqlab.batching.encoding import FeatureEncoder
 from seqlab.batching.features import normalize_token, token_shape
 from seqlab.batching.vocabulary import Vocabulary
-from seqlab.corpus.tag_scheme import transition_constraints
 from seqlab.modeling.embedder import TokenFeatureEmbedder
-from seqlab.modeling.heads import CRFHead, SoftmaxHead
-from seqlab.modeling.layers import BiLSTMEncoder, TransformerEncoder
+from seqlab.modeling.encoders.bilstm_encoder import BiLSTMEncoder
+from seqlab.modeling.encoders.transformer_encoder import TransformerEncoder
+from seqlab.modeling.heads.crf_head import CRFHead
+from seqlab.modeling.heads.softmax_head import SoftmaxHead
 from seqlab.modeling.tagger import Tagger
 from seqlab.serving.export_config import export_config
-from seqlab.serving.onnx_model.export import export_onnx
+from seqlab.serving.onnx.onnx_export import export_onnx
 from seqlab.serving.saved_model import export_saved_model
+from seqlab.tags import transition_constraints
 
 MAX_LENGTH, OVERLAP = 12, 3
 WINDOW: dict[str, int] = {"max_length": MAX_LENGTH, "overlap": OVERLAP}

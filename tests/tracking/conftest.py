@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -40,13 +39,6 @@ def root(tmp_path: Path, empty_database: Path) -> Path:
     folder.mkdir()
     shutil.copy(empty_database, folder / "mlflow.db")
     return folder
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class Server:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from seqlab.errors import SeqlabError
+from seqlab.serving.mlflow_model import log_tagger
 from seqlab.tracking.client import mlflow_client
 from seqlab.tracking.registry import Promotion, fetch_export, promote, register_candidate
 from seqlab.tracking.run import TrackedRun
 from seqlab.tracking.store import resolve_tracking_uri
-from seqlab.tracking.tagger_model import log_tagger
 
 Train = Callable[..., str]
 

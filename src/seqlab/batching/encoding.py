@@ -131,7 +131,7 @@ class EncodedSplit:
             )
 
 
-def write_split(
+def write_encoded_split(
     directory: Path,
     sentences: Iterable[Sentence],
     *,
@@ -177,7 +177,7 @@ def write_split(
     )
 
 
-def read_split(directory: Path, *, tags: Vocabulary) -> EncodedSplit:
+def read_encoded_split(directory: Path, *, tags: Vocabulary) -> EncodedSplit:
     """Map the split in `directory` into memory; nothing is copied but its tables."""
     meta = json.loads((directory / "meta.json").read_text(encoding="utf-8"))
     return EncodedSplit(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from seqlab.corpus.check import run_check
+from seqlab.corpus.checking import run_check
 from seqlab.params import load_params
 
 

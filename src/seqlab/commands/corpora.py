@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from seqlab.corpus.registry import list_corpora
+from seqlab.corpora.public import list_corpora
 
 
 def add_parser(subparsers: Any) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from seqlab.errors import SeqlabError
-from seqlab.serving.exported_tagger import ExportedTagger, TaggedText
-from seqlab.serving.tag_formats import FORMATS, TagFormat, tag_format
-from seqlab.serving.text_lines import TextLine, batches, read_text_lines
+from seqlab.serving.tagging.exported_tagger import ExportedTagger, TaggedText
+from seqlab.serving.tagging.tag_formats import FORMATS, TagFormat, tag_format
+from seqlab.serving.tagging.text_lines import TextLine, batches, read_text_lines
 
 _LINES_TOGETHER = 512
 _BATCH_SIZE = 64

@@ -8,10 +8,10 @@ from enum import Enum
 from os import PathLike
 from typing import Protocol
 
-from seqlab.corpus.errors import CorpusError
 from seqlab.corpus.lines import scan_lines
 from seqlab.corpus.sentence import Sentence
-from seqlab.corpus.tag_scheme import (
+from seqlab.errors import CorpusError
+from seqlab.tags import (
     TAG_SCHEMES,
     TagProblem,
     find_unreadable_tag,

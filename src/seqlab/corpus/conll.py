@@ -9,9 +9,9 @@ from pathlib import Path
 
 from seqlab.atomic import replaced_file
 from seqlab.corpus.blocks import MAX_SENTENCE_TOKENS, Block, LineKind, read_sentences, scan_blocks
-from seqlab.corpus.errors import CorpusError
 from seqlab.corpus.sentence import Sentence
-from seqlab.corpus.tag_scheme import canonical_tag_scheme
+from seqlab.errors import CorpusError
+from seqlab.tags import canonical_tag_scheme
 
 SEPARATORS = ("\t", " ", "whitespace")
 IGNORED_COLUMN = "_"

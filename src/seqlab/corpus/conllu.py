@@ -8,9 +8,9 @@ from os import PathLike
 
 from seqlab.corpus.blocks import Block, LineKind, read_sentences, scan_blocks
 from seqlab.corpus.conll import check_tag_column
-from seqlab.corpus.errors import CorpusError
 from seqlab.corpus.sentence import Sentence
-from seqlab.corpus.tag_scheme import canonical_tag_scheme
+from seqlab.errors import CorpusError
+from seqlab.tags import canonical_tag_scheme
 
 CONLLU_COLUMNS = ("id", "token", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 CONLLU_TAG_COLUMNS = ("upos", "xpos")

@@ -9,7 +9,7 @@ from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 
-from seqlab.corpus.errors import CorpusError
+from seqlab.errors import CorpusError
 
 _CHUNK_BYTES = 1 << 18
 _COMPRESSED_CHUNK_BYTES = 1 << 12  # small, since zstd may unpack each to many times its size

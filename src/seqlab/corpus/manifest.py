@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.atomic import write_json
-from seqlab.corpus.errors import CorpusError
+from seqlab.errors import CorpusError
 
 MANIFEST_NAME = "corpus.json"
 SPLITS = ("train", "dev", "test")

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from seqlab.corpus.errors import location
 from seqlab.corpus.sentence import Sentence
+from seqlab.errors import location
 
 
 def corpus_statistics(splits: Mapping[str, Iterable[Sentence]]) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seqlab.atomic import replaced_file
-from seqlab.corpus.tag_scheme import spans_to_tags
 from seqlab.errors import SeqlabError
 from seqlab.evaluation.spans import extract_spans
+from seqlab.tags import spans_to_tags
 
 
 class TaggedSentence(NamedTuple):

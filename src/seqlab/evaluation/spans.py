@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from seqlab.corpus.tag_scheme import Span, tags_to_spans
 from seqlab.evaluation.match_counts import MatchCounts
+from seqlab.tags import Span, tags_to_spans
 
 __all__ = ["Span", "SpanCounts", "extract_spans"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqlab.modeling.layers.character_attention_pooling import CharacterAttentionPooling
-from seqlab.modeling.layers.character_bilstm import CharacterBiLSTM
-from seqlab.modeling.layers.character_cnn import CharacterCNN
+from seqlab.modeling.characters.character_attention_pooling import CharacterAttentionPooling
+from seqlab.modeling.characters.character_bilstm import CharacterBiLSTM
+from seqlab.modeling.characters.character_cnn import CharacterCNN
 from seqlab.modeling.layers.shape_one_hot import ShapeOneHot
 from seqlab.modeling.layers.token_embedding import TokenEmbedding
 

@@ -11,10 +11,10 @@ import keras
 from keras import ops
 
 import seqlab.modeling.embedder
+import seqlab.modeling.encoders.bilstm_encoder
+import seqlab.modeling.encoders.transformer_encoder
 import seqlab.modeling.heads.crf_head
 import seqlab.modeling.heads.softmax_head
-import seqlab.modeling.layers.bilstm_encoder
-import seqlab.modeling.layers.transformer_encoder
 import seqlab.modeling.optimizer  # noqa: F401
 from seqlab.modeling.graph import can_trace_statically, compiled_function, static_shape_train_function
 

@@ -9,15 +9,15 @@ import numpy as np
 
 from seqlab.batching.encoding import FeatureEncoder
 from seqlab.batching.vocabulary import Vocabulary
-from seqlab.corpus.tag_scheme import transition_constraints
 from seqlab.errors import SeqlabError
 from seqlab.modeling.embedder import TokenFeatureEmbedder
+from seqlab.modeling.encoders.bilstm_encoder import BiLSTMEncoder
+from seqlab.modeling.encoders.transformer_encoder import TransformerEncoder
 from seqlab.modeling.heads.crf_head import CRFHead
 from seqlab.modeling.heads.softmax_head import SoftmaxHead
-from seqlab.modeling.layers.bilstm_encoder import BiLSTMEncoder
-from seqlab.modeling.layers.transformer_encoder import TransformerEncoder
 from seqlab.modeling.tagger import Tagger
 from seqlab.params import BiLSTMParams, EmbedderParams, HeadParams, TaskParams, TransformerParams
+from seqlab.tags import transition_constraints
 
 
 def build_tagger(

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from seqlab.atomic import replaced_directory
-from seqlab.batching.encoding import read_split
+from seqlab.batching.encoding import read_encoded_split
 from seqlab.evaluation.bootstrap import (
     bootstrap_interval,
     sentence_span_counts,
@@ -20,10 +20,10 @@ from seqlab.evaluation.bootstrap import (
     token_accuracy,
 )
 from seqlab.evaluation.confusion import confusion_counts, confusion_rows, most_confused
-from seqlab.evaluation.plots import span_score_rows, tag_score_rows
 from seqlab.evaluation.predictions import TaggedSentence, spell_as_iob2, write_predictions
 from seqlab.evaluation.scores import score_sentences
 from seqlab.evaluation.span_errors import span_error_counts, span_recall_by_novelty, span_surfaces
+from seqlab.evaluation.tables import span_score_rows, tag_score_rows
 from seqlab.modeling.tagger import Tagger
 from seqlab.params import TaskParams
 from seqlab.pipeline.training import evaluation_plan, load_prepared, predict_split
@@ -73,7 +73,7 @@ def evaluate_task(
     _, tags = load_prepared(prepared)
     corpus = json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))
     spans = task.tag_scheme is not None
-    train = read_split(prepared / "train", tags=tags)
+    train = read_encoded_split(prepared / "train", tags=tags)
     train_tokens = set(train.types)
     train_spans = span_surfaces(train.sentences()) if spans else set()
     scores: dict[str, dict[str, Any]] = {}
@@ -81,7 +81,7 @@ def evaluate_task(
     with replaced_directory(predictions) as made:
         for name in EVALUATED:
             say(f"tagging and scoring {name}")
-            split = read_split(prepared / name, tags=tags)
+            split = read_encoded_split(prepared / name, tags=tags)
             windows, buckets = evaluation_plan(split, task.training)
             rows: Iterable[Any] = predict_split(tagger, split, windows=windows, buckets=buckets)
             tagged = list(spell_as_iob2(rows) if spans else map(TaggedSentence._make, rows))

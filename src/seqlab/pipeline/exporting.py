@@ -18,13 +18,14 @@ from seqlab.params import TaskParams
 from seqlab.pipeline.training import evaluation_window, load_prepared
 from seqlab.serving.export_config import export_config
 from seqlab.serving.float32 import load_tagger
+from seqlab.serving.mlflow_model import save_mlflow_model
 from seqlab.serving.model_card import model_card
 from seqlab.serving.parity import check_parity
 from seqlab.serving.rows import make_rows, tag_rows
 from seqlab.serving.saved_model import export_saved_model
+from seqlab.tracking.client import quiet_mlflow
 from seqlab.tracking.registry import register_candidate
 from seqlab.tracking.run import TrackedRun
-from seqlab.tracking.tagger_model import log_tagger, save_tagger
 
 
 def export_task(
@@ -93,7 +94,7 @@ def export_task(
         (made / "model_card.md").write_text(card, encoding="utf-8")
         forms = {"keras": models / "model.keras", "saved_model": made}
         if find_spec("onnx") and find_spec("onnxruntime"):
-            from seqlab.serving.onnx_model.export import export_onnx
+            from seqlab.serving.onnx.onnx_export import export_onnx
 
             say("writing the ONNX file")
             forms["onnx"] = made / "model.onnx"
@@ -102,7 +103,8 @@ def export_task(
         else:
             say("no ONNX file: onnx and onnxruntime are not installed (pip install 'seqlab[onnx]')")
         forms["pyfunc"] = Path(scratch) / "pyfunc"
-        save_tagger(made, forms["pyfunc"], spans=spans, metadata={"tags": tags.entries})
+        with quiet_mlflow():
+            save_mlflow_model(made, forms["pyfunc"], spans=spans, metadata={"tags": tags.entries})
         say(f"comparing {', '.join(forms)} with the trained model on {len(sentences)} sentences of dev")
         expected = tag_rows(tagger, rows)
         report = check_parity(
@@ -141,9 +143,13 @@ def record_export(models: Path, *, root: Path, report: Mapping[str, Any]) -> str
         }
         spans = config["tag_scheme"] is not None
         metrics = ["test/token_accuracy", *(["test/span_f1"] if spans else [])]
-        model_id = log_tagger(
-            run, models / "export", name=config["task"], spans=spans, facts=facts, metrics=metrics
-        )
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / config["task"]
+            with quiet_mlflow():
+                save_mlflow_model(models / "export", folder, spans=spans, metadata=facts, run_id=run.run_id)
+            model_id = run.log_model_folder(
+                folder, name=config["task"], params={}, tags=facts, metrics=metrics
+            )
         if model_id is None:
             return None
         name = f"seqlab-{config['task']}"

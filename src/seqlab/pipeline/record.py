@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from seqlab.params import Params, TaskParams
-from seqlab.tracking.plots import confusion_figure, learning_curve_figure, span_scores_figure
+from seqlab.tracking.figures import confusion_figure, learning_curve_figure, span_scores_figure
 from seqlab.tracking.provenance import provenance_tags
 from seqlab.tracking.run import TrackedRun
 from seqlab.tracking.view import save_runs_view

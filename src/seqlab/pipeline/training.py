@@ -13,13 +13,13 @@ import numpy as np
 from seqlab.batching.auxiliary import read_auxiliary
 from seqlab.batching.buckets import Bucket, Windows, choose_buckets, cut_windows, plan_epoch
 from seqlab.batching.datasets import evaluation_dataset, training_dataset
-from seqlab.batching.encoding import EncodedSplit, FeatureEncoder, read_split
-from seqlab.batching.mention_swapping import MentionSwapper
+from seqlab.batching.encoding import EncodedSplit, FeatureEncoder, read_encoded_split
+from seqlab.batching.mention_replacement import MentionReplacer
 from seqlab.batching.prediction import predict_tags
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.evaluation.scores import score_sentences
 from seqlab.modeling.fit import FitResult, fit
-from seqlab.modeling.mask_check import check_masks
+from seqlab.modeling.masks.proof import check_masks
 from seqlab.modeling.multi_task_tagger import MultiTaskTagger
 from seqlab.modeling.optimizer import make_optimizer
 from seqlab.modeling.saving import save_tagger
@@ -116,7 +116,7 @@ def train_task(
     training = task.training
     keras.utils.set_random_seed(seed)
     encoder, tags = load_prepared(prepared)
-    train, dev = (read_split(prepared / name, tags=tags) for name in ("train", "dev"))
+    train, dev = (read_encoded_split(prepared / name, tags=tags) for name in ("train", "dev"))
     windows = cut_windows(train.offsets, max_length=training.bucket_boundaries[-1])
     buckets = choose_buckets(
         windows.length,
@@ -165,9 +165,9 @@ def train_task(
     if on_start:
         on_start(summary)
     swapper = None
-    if task.tag_scheme is not None and training.mention_swap:
-        swapper = MentionSwapper(
-            train, auxiliary, tag_scheme=task.tag_scheme, share=training.mention_swap, seed=seed
+    if task.tag_scheme is not None and training.mention_replacement:
+        swapper = MentionReplacer(
+            train, auxiliary, tag_scheme=task.tag_scheme, share=training.mention_replacement, seed=seed
         )
 
     def dataset(epoch: int) -> Any:

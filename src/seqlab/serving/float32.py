@@ -10,7 +10,6 @@ import keras
 from seqlab.errors import SeqlabError
 
 # Importing a layer registers it, which is what a reload needs.
-from seqlab.modeling import embedder, heads, layers  # noqa: F401
 from seqlab.modeling.tagger import Tagger
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from seqlab.batching.encoding import FeatureEncoder
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.errors import SeqlabError
-from seqlab.serving.graph_tagger import GraphTagger
+from seqlab.serving.graph.string_tagger import GraphTagger
 
 SIGNATURES = ("serving_default", "tokens", "ragged", "text", "ids")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from seqlab.corpus.sources import fetch_source
+from seqlab.corpora.sources import fetch_source
 from seqlab.params import load_params
 from seqlab.stages import repository_root, run_stage, say
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from seqlab.atomic import write_json
-from seqlab.evaluation.plots import write_csv
+from seqlab.evaluation.tables import write_csv
 from seqlab.modeling.device import select_device
 from seqlab.params import load_params
 from seqlab.pipeline.record import record_evaluation

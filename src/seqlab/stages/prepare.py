@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seqlab.atomic import write_json
 from seqlab.params import load_params
-from seqlab.pipeline.prepare import prepare_task
+from seqlab.pipeline.preparing import prepare_task
 from seqlab.stages import run_stage, say
 
 

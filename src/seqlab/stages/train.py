@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from seqlab.atomic import replaced_file, write_json
-from seqlab.evaluation.plots import write_csv
+from seqlab.evaluation.tables import write_csv
 from seqlab.params import load_params
 from seqlab.pipeline.progress import TrainingProgress
 from seqlab.pipeline.record import curve_rows, start_training_run

@@ -8,7 +8,7 @@ import tensorflow as tf
 from brute_force_chain import log_sum_exp, sequence_scores, tag_probabilities
 from numpy.testing import assert_allclose, assert_array_equal
 
-from seqlab.modeling.heads import CRFHead
+from seqlab.modeling.heads.crf_head import CRFHead
 
 K = 5
 LENGTHS = [4, 1, 3]

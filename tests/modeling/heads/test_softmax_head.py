@@ -6,7 +6,7 @@ from brute_force_chain import sequence_scores
 from numpy.testing import assert_allclose, assert_array_equal
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.heads import SoftmaxHead
+from seqlab.modeling.heads.softmax_head import SoftmaxHead
 
 LOGITS = np.array([[[-1e9, -1e9, 1.0, 2.0, 0.5], [-1e9, -1e9, 0.0, 1.0, 3.0], [9.0] * 5]], "float32")
 WEIGHTS = np.array([[1, 1, 0]], "float32")

@@ -13,7 +13,8 @@ from layer_checks import LayerCase, check_fresh_process_reload, check_layer, fea
 from numpy.testing import assert_allclose, assert_array_equal
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.heads import CRFHead, SoftmaxHead
+from seqlab.modeling.heads.crf_head import CRFHead
+from seqlab.modeling.heads.softmax_head import SoftmaxHead
 
 K = 5
 # <pad>, <unk>, O, B, I: I neither begins a sentence nor follows O.

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqlab.modeling.heads import TokenAccuracy
+from seqlab.modeling.heads.token_accuracy import TokenAccuracy
 
 GOLD = np.array([[2, 3, 1, 0], [3, 0, 0, 0]])
 PREDICTED = np.array([[2, 2, 1, 0], [3, 3, 0, 0]])

@@ -8,7 +8,7 @@ from layer_checks import check_layer
 from numpy.testing import assert_array_equal
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.layers import DenseInput
+from seqlab.modeling.layers.dense_input import DenseInput
 
 X = np.array([[[1, 2], [7, -1], [7, 5]], [[7, -1], [7, -1], [7, -1]]], dtype="float32")
 REAL = np.array([[True, False, True], [False, False, False]])

@@ -6,7 +6,7 @@ from layer_cases import CASES
 from layer_checks import as_array, check_layer
 from numpy.testing import assert_array_equal
 
-from seqlab.modeling.layers import MaskedMaxPooling
+from seqlab.modeling.layers.masked_max_pooling import MaskedMaxPooling
 
 X = np.array(
     [[[-3, -1], [-2, -4], [9, 9]], [[1, 2], [8, 8], [8, 8]], [[5, 5], [5, 5], [5, 5]]], dtype="float32"

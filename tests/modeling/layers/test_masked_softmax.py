@@ -5,7 +5,7 @@ from layer_cases import CASES
 from layer_checks import check_layer
 from numpy.testing import assert_allclose, assert_array_equal
 
-from seqlab.modeling.layers import MaskedSoftmax
+from seqlab.modeling.layers.masked_softmax import MaskedSoftmax
 
 
 def test_shared_checks(tmp_path):

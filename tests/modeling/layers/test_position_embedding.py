@@ -8,7 +8,7 @@ from layer_checks import as_array, check_layer
 from numpy.testing import assert_allclose
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.layers import PositionEmbedding
+from seqlab.modeling.layers.position_embedding import PositionEmbedding
 
 
 @pytest.mark.parametrize("name", ["position_embedding_learned", "position_embedding_sinusoidal"])

@@ -6,7 +6,7 @@ from layer_cases import CASES
 from layer_checks import check_layer
 from numpy.testing import assert_array_equal
 
-from seqlab.modeling.layers import ShapeOneHot
+from seqlab.modeling.layers.shape_one_hot import ShapeOneHot
 
 IDS = np.array([[2, 1, 0], [3, 0, 0]], dtype="int32")
 

@@ -8,7 +8,8 @@ from layer_cases import CASES
 from layer_checks import AttachMask, ReadMask, check_layer, feature_inputs
 from numpy.testing import assert_allclose, assert_array_equal
 
-from seqlab.modeling.layers import BiLSTMEncoder, TimeJoin, TimeSplit
+from seqlab.modeling.encoders.bilstm_encoder import BiLSTMEncoder
+from seqlab.modeling.layers.time_windows import TimeJoin, TimeSplit
 
 
 def there_and_back(encoder=None):

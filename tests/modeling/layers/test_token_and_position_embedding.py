@@ -7,7 +7,7 @@ from layer_checks import as_array, built, check_layer, token_id_inputs
 from numpy.testing import assert_allclose, assert_array_equal
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.layers import TokenAndPositionEmbedding
+from seqlab.modeling.layers.token_and_position_embedding import TokenAndPositionEmbedding
 
 NAMES = ["token_and_position_embedding_learned", "token_and_position_embedding_sinusoidal"]
 

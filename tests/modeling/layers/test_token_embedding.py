@@ -8,7 +8,7 @@ from layer_checks import check_layer
 from numpy.testing import assert_allclose, assert_array_equal
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.layers import TokenEmbedding
+from seqlab.modeling.layers.token_embedding import TokenEmbedding
 
 IDS = np.array([[2, 3, 1, 0], [4, 0, 0, 0]], dtype="int32")
 

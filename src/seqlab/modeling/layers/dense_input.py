@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.layers.masked_ops import Shape, Tensor, zero_padding
+from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_padding
 
 
 @keras.saving.register_keras_serializable(package="seqlab")

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqlab.modeling.layers.masked_ops import Shape, Tensor, masked_max
+from seqlab.modeling.masks.masked_ops import Shape, Tensor, masked_max
 
 
 @keras.saving.register_keras_serializable(package="seqlab")

@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.layers.masked_ops import Shape, Tensor, zero_padding
 from seqlab.modeling.layers.sinusoids import sinusoids
+from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_padding
 
 
 @keras.saving.register_keras_serializable(package="seqlab")

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqlab.modeling.layers.masked_ops import Shape, Tensor, zero_padding
+from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_padding
 
 
 @keras.saving.register_keras_serializable(package="seqlab")

@@ -6,7 +6,7 @@ import math
 
 from keras import ops
 
-from seqlab.modeling.layers.masked_ops import Tensor
+from seqlab.modeling.masks.masked_ops import Tensor
 
 
 def sinusoids(length: int | Tensor, dim: int) -> tuple[Tensor, Tensor]:

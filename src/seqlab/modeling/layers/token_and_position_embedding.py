@@ -6,9 +6,9 @@ from typing import Any
 
 import keras
 
-from seqlab.modeling.layers.masked_ops import Shape, Tensor
 from seqlab.modeling.layers.position_embedding import PositionEmbedding
 from seqlab.modeling.layers.token_embedding import TokenEmbedding
+from seqlab.modeling.masks.masked_ops import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="seqlab")

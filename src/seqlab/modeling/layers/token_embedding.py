@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.layers.masked_ops import Shape, Tensor, zero_padding
+from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_padding
 
 UNKNOWN_ID = 1
 

@@ -1,0 +1,167 @@
+"""A team's own files as a corpus."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from seqlab.atomic import replaced_directory
+from seqlab.corpus.blocks import Block, scan_blocks
+from seqlab.corpus.conll import ConllLayout
+from seqlab.corpus.conllu import CONLLU_TAG_COLUMNS
+from seqlab.corpus.manifest import write_manifest
+from seqlab.errors import CorpusError
+from seqlab.tags import canonical_tag_scheme, find_unreadable_tag
+
+_PARAMETER = "corpus.files"
+_BLOCKS_LOOKED_AT = 1_000
+
+
+def copy_files(
+    directory: Path,
+    *,
+    train: str,
+    dev: str | None,
+    test: str,
+    columns: Sequence[str],
+    separator: str = "\t",
+    comment_prefix: str | None = "# ",
+    tag_scheme: str | None = None,
+    tag_repair: bool = False,
+    dev_share: float = 0.1,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Copy a team's files as they are into a corpus folder, and write its manifest.
+
+    The folder is replaced as a whole, and only when everything went well. Files that end in `.conllu` (before
+    `.gz` or `.zst`) are CoNLL-U, for which `columns`, `separator` and `comment_prefix` do not matter. Columns
+    in which most tags look like `O` or `B-PER` are taken to spell spans in `tag_scheme`.
+
+    Args:
+        directory: the folder to make.
+        train: path of a file, or of a folder whose files are taken in the order of their names.
+        dev: the same; where it is None, empty or equal to `train`, a share of train's sentences is cut off.
+        test: the same as for `train`.
+        columns: the columns' names in order, one of them `token` (see `ConllLayout`).
+        separator: what stands between columns.
+        comment_prefix: what a comment starts with, or None.
+        tag_scheme: the scheme of the columns that spell spans, or None where none does.
+        tag_repair: repair invalid sequences of tags while reading.
+        dev_share: the expected part of train's sentences that become dev, 0..1, where there is no dev.
+        seed: chooses those sentences.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        CorpusError: a path that leads nowhere, an empty folder, formats mixed, a file that changed while it
+            was copied, or a layout that is none.
+    """
+    layout = ConllLayout(tuple(columns), separator, comment_prefix)
+    cut_dev = not dev or Path(dev).expanduser().resolve() == Path(train).expanduser().resolve()
+    paths = {"train": train, "test": test} if cut_dev else {"train": train, "dev": dev or "", "test": test}
+    sources = {split: _resolve(split, path) for split, path in paths.items()}
+    is_conllu = _is_conllu([path for split in sources.values() for path in split.values()])
+    with replaced_directory(directory) as made:
+        files = {split: _copy_split(made, split, sources[split], is_conllu) for split in sources}
+        shares: dict[str, dict[str, Any]] = {}
+        if cut_dev:
+            files = {"train": files["train"], "dev": files["train"], "test": files["test"]}
+            shares = {
+                split: {"seed": seed, "share": dev_share, "taken": split == "dev"}
+                for split in ("train", "dev")
+            }
+        tag_schemes: dict[str, str] = {}
+        if tag_scheme is not None and not is_conllu:
+            first = next(iter(files["train"]))
+            scheme = canonical_tag_scheme(tag_scheme)
+            tag_schemes = dict.fromkeys(_span_columns(made / first, layout, files["train"][first]), scheme)
+        return write_manifest(
+            made,
+            name="files",
+            title="own files",
+            licence="not stated",
+            columns=("token", *CONLLU_TAG_COLUMNS) if is_conllu else layout.columns,
+            files=files,
+            tag_schemes=tag_schemes,
+            format="conllu" if is_conllu else "conll",
+            separator=layout.separator,
+            comment_prefix=comment_prefix,
+            tag_repair=tag_repair,
+            shares=shares,
+        )
+
+
+def _resolve(split: str, given: str) -> dict[str, Path]:
+    """Give a split's files by the names that the user would give them."""
+    where = f"{_PARAMETER}.{split}"
+    if not given:
+        raise CorpusError("no path", where=where, expected="a file or a folder of files", remedy="set it")
+    path = Path(given).expanduser().resolve()
+    if path.is_file():
+        return {given: path}
+    if not path.exists():
+        raise CorpusError(
+            "no such file or folder",
+            where=where,
+            received=f"{given}, which is {path}",
+            remedy="mend the path",
+        )
+    files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    if not files:
+        raise CorpusError("a folder without files", where=where, received=f"{given}, which is {path}")
+    return {str(Path(given) / file.name): file for file in files}
+
+
+def _is_conllu(paths: Sequence[Path]) -> bool:
+    endings = {path: Path(path.name.removesuffix(".gz").removesuffix(".zst")).suffix for path in paths}
+    conllu = [path for path in paths if endings[path] == ".conllu"]
+    if conllu and len(conllu) < len(paths):
+        other = next(path for path in paths if endings[path] != ".conllu")
+        raise CorpusError(
+            "formats are mixed",
+            where=_PARAMETER,
+            expected="all files in CoNLL-U, or none",
+            received=f"{conllu[0].name} and {other.name}",
+        )
+    return bool(conllu)
+
+
+def _copy_split(made: Path, split: str, sources: Mapping[str, Path], is_conllu: bool) -> dict[str, str]:
+    """Copy a split's files and give each copy's name with its source's."""
+    copies = {}
+    for number, (source, path) in enumerate(sources.items()):
+        packing = path.suffix if path.suffix in (".gz", ".zst") else ""
+        name = split if len(sources) == 1 else f"{split}-{number:04d}"
+        copy = f"{name}.{'conllu' if is_conllu else 'conll'}{packing}"
+        before = path.stat()
+        try:
+            shutil.copyfile(path, made / copy)
+        except OSError as error:
+            raise CorpusError("the file cannot be read", file=source, received=str(error)) from error
+        after = path.stat()
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise CorpusError(
+                "the file changed while it was copied",
+                file=source,
+                remedy="run again once nothing writes to it",
+            )
+        copies[copy] = source
+    return copies
+
+
+def _span_columns(path: Path, layout: ConllLayout, display_name: str) -> list[str]:
+    """Find the columns in which most tags at the beginning of the file look as if they spelled spans."""
+    names = [name for name in layout.columns if name not in ("token", "_")]
+    looks_like_span = dict.fromkeys(names, 0)
+    total = 0
+    for block in islice(scan_blocks(path, layout=layout, display_name=display_name), _BLOCKS_LOOKED_AT):
+        if isinstance(block, Block):  # what is wrong with a line is said when the corpus is prepared
+            total += len(block.rows)
+            for name in names:
+                tags = block.column(name)
+                looks_like_span[name] += sum(find_unreadable_tag([tag]) is None for tag in tags)
+    return [name for name in names if looks_like_span[name] * 2 > total]

@@ -1,0 +1,1 @@
+"""Character encoders: layers from character ids (B, T, C) to token vectors (B, T, D)."""

@@ -1,0 +1,1 @@
+"""Operations on masks, and the checks that a tagger uses its mask."""

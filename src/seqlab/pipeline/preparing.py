@@ -1,0 +1,165 @@
+"""From a downloaded corpus to vocabularies and encoded splits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqlab.atomic import replaced_directory, write_json
+from seqlab.batching.auxiliary import write_auxiliary
+from seqlab.batching.encoding import FeatureEncoder, write_encoded_split
+from seqlab.batching.features import normalize_token, token_shape
+from seqlab.batching.vectors import embeddings_for, read_vectors
+from seqlab.batching.vocabulary import Vocabulary
+from seqlab.corpus.conll import IGNORED_COLUMN, check_tag_column
+from seqlab.corpus.manifest import read_manifest
+from seqlab.corpus.sentence import Sentence
+from seqlab.corpus.splits import read_split
+from seqlab.corpus.statistics import corpus_statistics
+from seqlab.errors import SeqlabError
+from seqlab.params import TaskParams
+from seqlab.tags import convert_tags
+
+SPLITS = ("train", "dev", "test")
+MAX_AUXILIARY_TAGS = 500
+"""A column of more tags is learned beside the task's own only where it is named."""
+_RARE = 2
+"""Characters and shapes that occur less often are unknown, so that `unknown` is trained on what is rare."""
+
+
+def prepare_task(
+    raw: Path,
+    prepared: Path,
+    *,
+    task: TaskParams,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Read, validate, convert and encode one task's column; vocabularies come from train alone.
+
+    Args:
+        raw: the downloaded corpus with its manifest.
+        prepared: folder to write: `vocabulary/`, `train/`, `dev/`, `test/`, `corpus.json`; replaced as a
+            whole when everything went well.
+        task: the task's section of the parameters.
+        say: told about progress and warnings.
+
+    Returns:
+        The corpus's statistics and identity, ready for JSON.
+
+    Raises:
+        SeqlabError: the corpus is not valid, or does not have the column.
+    """
+    manifest = read_manifest(raw)
+    scheme = manifest["tag_schemes"].get(task.column)
+    if task.tag_scheme is not None and task.column in manifest["columns"] and scheme is None:
+        next(read_split(raw, "train", tag_column=task.column))  # files that are not readable are told as such
+        spans = ", ".join(sorted(manifest["tag_schemes"])) or "no column"
+        raise SeqlabError(
+            f"column {task.column!r} of corpus {manifest['name']!r} does not hold spans",
+            where="tag_scheme",
+            expected="null, or a column of spans",
+            received=f"{task.tag_scheme}; {spans} holds spans",
+            remedy="set the task's tag_scheme to null, or its column to one with spans",
+        )
+
+    def sentences(split: str, on_repair: Callable[[Sentence, int], None] | None = None) -> Iterator[Sentence]:
+        for sentence in read_split(raw, split, tag_column=task.column, on_repair=on_repair):
+            if scheme is not None and task.tag_scheme is not None:
+                tags = convert_tags(sentence.tags, source=scheme, target=task.tag_scheme)
+                sentence = replace(sentence, tags=tuple(tags))
+            yield sentence
+
+    auxiliary = _auxiliary_columns(manifest, task)
+    say("reading and validating the splits")
+    statistics = corpus_statistics({split: sentences(split) for split in SPLITS})
+    say("counting train's vocabulary")
+    encoder, tags = _build_vocabularies(sentences("train"), task)
+    identity = {
+        "corpus": manifest["name"],
+        "title": manifest["title"],
+        "licence": manifest["licence"],
+        "synthetic": manifest["synthetic"],
+        "digest": manifest["digest"],
+        "column": task.column,
+        "tag_scheme": task.tag_scheme,
+    }
+    repaired: Counter[str] = Counter()
+    with replaced_directory(prepared) as made:
+        encoder = _add_vectors(made, encoder, task)
+        encoder.write(made / "vocabulary")
+        tags.write(made / "vocabulary" / "tags.json")
+        for split in SPLITS:
+            say(f"encoding {split}")
+            rows = sentences(split, lambda _, count, split=split: repaired.update({split: count}))  # type: ignore[misc]
+            write_encoded_split(made / split, rows, encoder=encoder, tags=tags)
+        written = write_auxiliary(
+            made / "train",
+            {
+                column: partial(read_split, raw, "train", tag_column=column, as_spans=False)
+                for column in auxiliary
+            },
+            max_tags=MAX_AUXILIARY_TAGS if task.auxiliary.columns == "all" else None,
+        )
+        for column in sorted(set(auxiliary) - set(written)):
+            say(f"column {column} is not learned beside {task.column}: it has over {MAX_AUXILIARY_TAGS} tags")
+        sizes = {
+            "tokens": len(encoder.tokens),
+            "characters": len(encoder.characters),
+            "shapes": len(encoder.shapes),
+            "tags": len(tags),
+        }
+        identity["auxiliary_columns"] = written
+        report = {**identity, "vocabulary": sizes, "tags_repaired": dict(repaired), **statistics}
+        write_json(made / "corpus.json", report)
+    return report
+
+
+def _auxiliary_columns(manifest: dict[str, Any], task: TaskParams) -> list[str]:
+    """The names of the columns that are learned beside the task's own."""
+    columns: list[str] = manifest["columns"]
+    if task.auxiliary.columns == "all":
+        return [name for name in columns if name not in ("token", IGNORED_COLUMN, task.column)]
+    for column in task.auxiliary.columns:
+        check_tag_column(column, columns, where=f"auxiliary.columns, corpus {manifest['name']}")
+    return task.auxiliary.columns
+
+
+def _build_vocabularies(train: Iterator[Sentence], task: TaskParams) -> tuple[FeatureEncoder, Vocabulary]:
+    forms: Counter[str] = Counter()
+    tags: Counter[str] = Counter()
+    for sentence in train:
+        forms.update(sentence.tokens)
+        tags.update(sentence.tags)
+    tokens: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
+    shapes: Counter[str] = Counter()
+    for form, count in forms.items():
+        tokens[normalize_token(form, lowercase=task.embedder.lowercase)] += count
+        shapes[token_shape(form)] += count
+        for character in form:
+            characters[character] += count
+    encoder = FeatureEncoder(
+        tokens=Vocabulary.from_counts(tokens, min_count=task.embedder.min_count),
+        characters=Vocabulary.from_counts(characters, min_count=_RARE),
+        shapes=Vocabulary.from_counts(shapes, min_count=_RARE),
+        lowercase=task.embedder.lowercase,
+        max_token_length=task.embedder.max_token_length,
+    )
+    return encoder, Vocabulary.from_counts(tags)
+
+
+def _add_vectors(made: Path, encoder: FeatureEncoder, task: TaskParams) -> FeatureEncoder:
+    """Extend the token vocabulary by the vectors' forms and write `vectors.npy`, where there are vectors."""
+    forms, vectors = read_vectors(Path(task.embedder.vectors), lowercase=task.embedder.lowercase)
+    if not forms:
+        return encoder
+    known = encoder.tokens.entries[2:]
+    tokens = Vocabulary([*known, *(form for form in forms if form not in encoder.tokens)])
+    np.save(made / "vectors.npy", embeddings_for(tokens.entries, forms, vectors))
+    return replace(encoder, tokens=tokens)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from seqlab.corpora.catalogue import STANDALONE_CORPORA
+
+BY_NAME = {corpus.name: corpus for corpus in STANDALONE_CORPORA}
+
+
+@pytest.mark.parametrize(
+    ("name", "tasks"),
+    [
+        ("sample", ("ner", "pos")),
+        ("conll2003", ("ner", "pos")),
+        ("conll2002/es", ("ner", "pos")),
+        ("wnut17", ("ner",)),
+    ],
+)
+def test_a_corpus_knows_its_tasks(name, tasks):
+    assert BY_NAME[name].tasks == tasks
+
+
+def test_tag_columns_are_all_but_the_token():
+    assert BY_NAME["conll2003"].tag_columns == ("pos", "chunks", "ner")
+
+
+@pytest.mark.parametrize("corpus", [corpus for corpus in STANDALONE_CORPORA if corpus.sources])
+def test_what_is_downloaded_is_described_and_its_size_known(corpus):
+    assert corpus.title
+    assert corpus.licence
+    assert corpus.homepage.startswith("https://")
+    assert corpus.citation
+    assert set(corpus.tag_schemes) <= set(corpus.tag_columns)
+    for source in corpus.sources:
+        assert source.url.startswith("https://")
+        assert source.pin.size is not None
+
+
+def test_the_text_of_conll2003_needs_a_word():
+    assert "Reuters" in BY_NAME["conll2003"].notice
+    assert "Reuters" in BY_NAME["conll2003"].licence

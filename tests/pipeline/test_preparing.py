@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from seqlab.batching.auxiliary import read_auxiliary
+from seqlab.batching.encoding import FeatureEncoder, read_encoded_split
+from seqlab.batching.vocabulary import Vocabulary
+from seqlab.corpora.own_files import copy_files
+from seqlab.errors import SeqlabError
+from seqlab.params import parse_params
+from seqlab.pipeline.preparing import prepare_task
+
+REPOSITORY = Path(__file__).parents[2]
+TRAIN = """EU	PROPN	B-ORG
+rejects	VERB	O
+EU	PROPN	B-ORG
+Dutch	ADJ	B-MISC
+Bank	NOUN	I-MISC
+
+rejects	VERB	O
+
+"""
+
+
+def task(**embedder):
+    values = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    none = REPOSITORY / "data/vectors/none.txt"
+    values["ner"]["embedder"] |= {"min_count": 1, "max_token_length": 4, "vectors": str(none)} | embedder
+    return parse_params(values).ner
+
+
+@pytest.fixture
+def raw(tmp_path):
+    return make_raw(tmp_path, dev="Paris\tPROPN\tB-LOC\n\n", test="EU\tPROPN\tB-ORG\n\n")
+
+
+def make_raw(tmp_path, *, train=TRAIN, dev, test, **options):
+    own = tmp_path / "own"
+    own.mkdir()
+    for split, text in (("train", train), ("dev", dev), ("test", test)):
+        (own / f"{split}.conll").write_text(text, encoding="utf-8")
+    paths = {split: str(own / f"{split}.conll") for split in ("train", "dev", "test")}
+    columns = ["token", "upos", "ner"]
+    copy_files(
+        tmp_path / "raw", **paths, columns=columns, **{"tag_scheme": "IOB2", "separator": "\t"} | options
+    )
+    return tmp_path / "raw"
+
+
+def quietly(text):
+    """Take a line of progress and drop it."""
+
+
+def test_vocabularies_come_from_train_alone_and_tags_are_converted(tmp_path, raw):
+    report = prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    encoder = FeatureEncoder.read(tmp_path / "prepared" / "vocabulary")
+    tags = Vocabulary.read(tmp_path / "prepared" / "vocabulary" / "tags.json")
+    assert encoder.tokens.entries[2:] == ["eu", "rejects", "bank", "dutch"]
+    assert "P" not in encoder.characters
+    assert tags.entries[2:] == ["O", "S-ORG", "B-MISC", "E-MISC"]
+    train = read_encoded_split(tmp_path / "prepared" / "train", tags=tags)
+    assert next(train.sentences()) == (
+        ["EU", "rejects", "EU", "Dutch", "Bank"],
+        ["S-ORG", "O", "S-ORG", "B-MISC", "E-MISC"],
+    )
+    assert report["splits"]["dev"]["tags_unseen_in_train"] == {"S-LOC": 1}
+    assert report["splits"]["dev"]["unseen_token_rate"] == 1.0
+    assert report["vocabulary"] == {
+        "tokens": 6,
+        "characters": len(encoder.characters),
+        "shapes": 5,
+        "tags": 6,
+    }
+    assert json.loads((tmp_path / "prepared" / "corpus.json").read_text(encoding="utf-8")) == report
+
+
+def with_auxiliary(columns):
+    values = task()
+    return values.model_copy(update={"auxiliary": values.auxiliary.model_copy(update={"columns": columns})})
+
+
+@pytest.mark.parametrize(("columns", "expected"), [("all", ["upos"]), (["upos"], ["upos"]), ([], [])])
+def test_other_columns_of_train_are_encoded_beside_the_tasks_own(tmp_path, raw, columns, expected):
+    report = prepare_task(raw, tmp_path / "prepared", task=with_auxiliary(columns), say=quietly)
+    assert report["auxiliary_columns"] == expected
+    auxiliary = read_auxiliary(tmp_path / "prepared" / "train")
+    assert [column.name for column in auxiliary] == expected
+    for column in auxiliary:
+        tags = [column.tags.entries[i] for i in column.tag_ids]
+        assert tags == ["PROPN", "VERB", "PROPN", "<unk>", "<unk>", "VERB"], "what stands once is not learned"
+    assert read_auxiliary(tmp_path / "prepared" / "dev") == []
+
+
+@pytest.mark.parametrize(("columns", "expected"), [("all", []), (["upos"], ["upos"])])
+def test_a_column_of_very_many_tags_is_learned_only_where_it_is_named(tmp_path, columns, expected):
+    train = "".join(f"a\tX{i}\tO\n\n" * 2 for i in range(501))
+    raw = make_raw(tmp_path, train=train, dev="a\tX\tO\n\n", test="a\tX\tO\n\n")
+    told = []
+    report = prepare_task(raw, tmp_path / "prepared", task=with_auxiliary(columns), say=told.append)
+    assert report["auxiliary_columns"] == expected
+    assert any("upos is not learned beside ner" in line for line in told) is (not expected)
+
+
+def test_an_auxiliary_column_may_hold_invalid_spans(tmp_path):
+    train = "a\tX\tI-PER\nb\tX\tI-PER\n\n" * 2
+    raw = make_raw(tmp_path, train=train, dev="a\tX\tO\n\n", test="a\tX\tO\n\n")
+    values = with_auxiliary(["ner"]).model_copy(update={"column": "upos", "tag_scheme": None})
+    prepare_task(raw, tmp_path / "prepared", task=values, say=quietly)
+    (column,) = read_auxiliary(tmp_path / "prepared" / "train")
+    assert column.tags.entries[2:] == ["I-PER"]
+
+
+def test_an_auxiliary_column_that_the_corpus_lacks_is_named(tmp_path, raw):
+    with pytest.raises(SeqlabError, match=r"auxiliary.columns[\s\S]*no such tag column[\s\S]*'xpos'"):
+        prepare_task(raw, tmp_path / "prepared", task=with_auxiliary(["xpos"]), say=quietly)
+    assert not (tmp_path / "prepared").exists()
+
+
+def test_a_tag_that_train_never_has_stays_itself_for_scoring(tmp_path, raw):
+    prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    tags = Vocabulary.read(tmp_path / "prepared" / "vocabulary" / "tags.json")
+    dev = read_encoded_split(tmp_path / "prepared" / "dev", tags=tags)
+    assert list(dev.sentences()) == [(["Paris"], ["S-LOC"])]
+
+
+def test_rare_tokens_are_unknown(tmp_path, raw):
+    prepare_task(raw, tmp_path / "prepared", task=task(min_count=2), say=quietly)
+    encoder = FeatureEncoder.read(tmp_path / "prepared" / "vocabulary")
+    assert encoder.tokens.entries[2:] == ["eu", "rejects"]
+
+
+def test_vectors_extend_the_vocabulary_by_their_own_forms(tmp_path, raw):
+    (tmp_path / "vectors.txt").write_text("EU 1 2\nparis 3 4\n", encoding="utf-8")
+    prepare_task(raw, tmp_path / "prepared", task=task(vectors=str(tmp_path / "vectors.txt")), say=quietly)
+    encoder = FeatureEncoder.read(tmp_path / "prepared" / "vocabulary")
+    table = np.load(tmp_path / "prepared" / "vectors.npy")
+    assert encoder.tokens.entries[2:] == ["eu", "rejects", "bank", "dutch", "paris"]
+    np.testing.assert_array_equal(table[encoder.tokens.id("eu")], [1, 2])
+    np.testing.assert_array_equal(table[encoder.tokens.id("paris")], [3, 4])
+    assert np.isnan(table[encoder.tokens.id("bank")]).all()
+
+
+def test_bad_input_stops_before_anything_is_overwritten(tmp_path, raw):
+    prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "prepared").rglob("*"))
+    (tmp_path / "other").mkdir()
+    broken = make_raw(tmp_path / "other", dev="a\tX\tI-PER\n\n", test="a\tX\tO\n\n")
+    with pytest.raises(SeqlabError, match=r"dev.conll:1:5: invalid transition"):
+        prepare_task(broken, tmp_path / "prepared", task=task(), say=quietly)
+    assert (
+        sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "prepared").rglob("*")) == before
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"own", "other", "prepared", "raw"}
+
+
+def test_files_may_spell_spans_in_bilou(tmp_path):
+    train = "Marie\tX\tB-PER\nCurie\tX\tL-PER\nsaw\tX\tO\nParis\tX\tU-LOC\n\n"
+    raw = make_raw(tmp_path, train=train, dev="a\tX\tO\n\n", test="a\tX\tO\n\n", tag_scheme="BILOU")
+    prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    tags = Vocabulary.read(tmp_path / "prepared" / "vocabulary" / "tags.json")
+    split = read_encoded_split(tmp_path / "prepared" / "train", tags=tags)
+    assert next(split.sentences())[1] == ["B-PER", "E-PER", "O", "S-LOC"]
+
+
+def test_repairs_are_counted(tmp_path):
+    raw = make_raw(tmp_path, dev="a\tX\tI-PER\nb\tX\tI-PER\n\n", test="a\tX\tO\n\n", tag_repair=True)
+    report = prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    assert report["tags_repaired"] == {"dev": 1}
+
+
+def test_a_wrong_separator_is_told_as_such_and_not_as_a_column_without_spans(tmp_path):
+    raw = make_raw(tmp_path, dev="a\tX\tO\n\n", test="a\tX\tO\n\n", separator=" ")
+    with pytest.raises(SeqlabError, match=r"train.conll:1[\s\S]*expected: 3"):
+        prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+
+
+def test_a_column_without_spans_is_refused_where_spans_are_wanted(tmp_path, raw):
+    values = task().model_copy(update={"column": "upos"})
+    with pytest.raises(
+        SeqlabError, match=r"column 'upos' .* does not hold spans\n.*\n  received: BIOES; ner holds spans"
+    ):
+        prepare_task(raw, tmp_path / "prepared", task=values, say=quietly)
