@@ -22,8 +22,8 @@ test: lint
 	python -m pytest -n 2 --dist loadfile
 
 lint: $(STAMP)
-	ruff check src tests benchmarks
-	ruff format --check src tests benchmarks
+	ruff check src tests benchmarks docs
+	ruff format --check src tests benchmarks docs
 	mypy
 	lint-imports --no-cache --no-logo
 

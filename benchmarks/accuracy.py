@@ -5,10 +5,10 @@
     python benchmarks/accuracy.py --name ewt --task ner --set ... --seeds 13 --dev-only \\
         --variant "softmax head: ner.head.type=softmax"
 
-Values are read as YAML, as in params.yaml. Each training runs in a process of its own, on one core, `--jobs`
-of them side by side; the corpus is read and prepared for each variant. Results are added to
-benchmarks/results/accuracy.json, where a seed that stands there already is measured again, and printed as a
-table: mean and sample standard deviation, in percent.
+Values are read as YAML, as in params.yaml. Each training runs in a new process on one core, `--jobs`
+at a time; the corpus is prepared for each of them. Results are printed as a table (mean and sample standard
+deviation, in percent) and stored in benchmarks/results/accuracy.json, where they replace earlier results of
+the same variant and seed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DEFAULTS = "defaults"
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Run the trainings and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="parameters of every run")
     parser.add_argument("--seeds", nargs="+", type=int, default=[13, 14, 15])
     parser.add_argument("--variant", metavar="LABEL: KEY=VALUE ...", help="instead of the defaults")
-    parser.add_argument("--dev-only", action="store_true", help="do not look at test")
+    parser.add_argument("--dev-only", action="store_true", help="do not score test")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--measure", metavar="SPEC", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def run(spec: dict[str, Any]) -> dict[str, Any]:
-    """`measure` in a process of its own."""
+    """Run `measure` in a new process."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
     environment = os.environ | threads | {"PYTHONPATH": str(REPOSITORY / "src"), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, __file__, "--name", "_", "--task", spec["task"], "--measure", json.dumps(spec)]
@@ -100,9 +100,8 @@ def measure(task: str, changes: list[str], seed: int, *, dev_only: bool) -> dict
             dev_share=corpus.dev_share,
             tag_repair=corpus.tag_repair,
             task_columns={task: section.column},
-            say=quietly,
         )
-        prepare_task(scratch / "raw", scratch / "prepared", task=section, say=quietly)
+        prepare_task(scratch / "raw", scratch / "prepared", task=section)
         wall, cpu = time.monotonic(), time.process_time()
         trained = train_task(scratch / "prepared", task=section, seed=seed)
         times = {"wall_s": round(time.monotonic() - wall), "cpu_s": round(time.process_time() - cpu)}
@@ -122,7 +121,6 @@ def measure(task: str, changes: list[str], seed: int, *, dev_only: bool) -> dict
             scratch / "predictions",
             task=section,
             seed=seed,
-            say=quietly,
         )
     test = evaluated.scores["test"]
     names = [*row["dev"], "unseen_token_accuracy"]
@@ -133,7 +131,7 @@ def measure(task: str, changes: list[str], seed: int, *, dev_only: bool) -> dict
 
 
 def changed(values: dict[str, Any], changes: list[str]) -> dict[str, Any]:
-    """`values` with `a.b=value` set."""
+    """Set `a.b=value` in `values`."""
     for change in changes:
         key, _, value = change.partition("=")
         *sections, last = key.split(".")
@@ -149,12 +147,8 @@ def percent(scores: dict[str, float]) -> dict[str, float]:
     return {name: round(100 * value, 2) for name, value in scores.items()}
 
 
-def quietly(text: str) -> None:
-    """Drop a line of progress."""
-
-
 def read_results() -> dict[str, Any]:
-    """What was measured so far: by corpus, task, variant and seed."""
+    """Return the stored results: by corpus, task, variant and seed."""
     results: dict[str, Any] = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     return results
 

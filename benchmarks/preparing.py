@@ -1,10 +1,10 @@
-"""Making, reading and preparing the sample corpus at growing sizes: time per sentence, peak memory.
+"""Time per sentence and peak memory of making, reading and preparing sample corpora of growing size.
 
     python benchmarks/preparing.py            # 10,000, 100,000 and 1,000,000 sentences
     python benchmarks/preparing.py --sentences 10000 30000
 
-Each step runs in a process of its own, whose peak memory the operating system reports. Linear time shows as
-a flat column of microseconds per sentence. Writes benchmarks/results/preparing.json.
+Each step runs in a new process, whose peak memory the operating system reports. If the time is linear, the
+microseconds per sentence are constant. Writes benchmarks/results/preparing.json.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STEPS = {
 from seqlab.corpora.sources import fetch_source
 fetch_source("sample", folder / "raw", sample={"sentences": sentences, "seed": 13}, files={},
              mirror=None, downloads=folder, dev_share=0.1, tag_repair=False,
-             task_columns={"ner": "ner"}, say=lambda text: None)
+             task_columns={"ner": "ner"})
 """,
     "read": """
 from seqlab.corpus.splits import read_split
@@ -36,13 +36,13 @@ for split in ("train", "dev", "test"):
     "prepare": """
 from seqlab.params import load_params
 from seqlab.pipeline.preparing import prepare_task
-prepare_task(folder / "raw", folder / "prepared", task=load_params().ner, say=lambda text: None)
+prepare_task(folder / "raw", folder / "prepared", task=load_params().ner)
 """,
 }
 
 
 def measure(step: str, folder: Path, sentences: int) -> dict[str, float]:
-    """Run one step in a fresh process: wall seconds, and its peak resident memory in MiB."""
+    """Run a step in a new process; return its wall and CPU seconds and its peak resident memory in MiB."""
     head = f"from pathlib import Path\nfolder, sentences = Path({str(folder)!r}), {sentences}\n"
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "src")}
     started = time.monotonic()

@@ -1,11 +1,12 @@
-"""Tagging speed of every exported form, and how long `seqlab tag` takes to start.
+"""Tagging speed of every exported form, and the start-up time of `seqlab tag`.
 
     python benchmarks/tagging.py                    # after `dvc repro`
     python benchmarks/tagging.py --tasks pos --seconds 1
 
-Each form runs in a process of its own, held to one core and then to two, over dev's sentences in batches of
-like length, after a first pass that is not counted. `keras` and `onnx` are given ids, the others text:
-theirs is the time with tokens looked up. Writes benchmarks/results/tagging.json and prints it as a table.
+Each form runs in a new process, limited to one core and then to two. It tags dev's sentences in batches of
+similar length, after a few uncounted batches. `keras` and `onnx` take ids, which are computed beforehand;
+the others take text, so their time includes the look-up of tokens. Writes benchmarks/results/tagging.json
+and prints a table.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ CORES = (1, 2)
 
 
 def main() -> None:
-    """Measure everything, one process at a time."""
+    """Run each measurement in its own process, write the results and print them as a table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--tasks", nargs="+", default=["ner", "pos"])
+    parser.add_argument("--seconds", type=float, default=3.0, help="measured for each cell")
     parser.add_argument(
-        "--seconds", type=float, default=3.0, help="of tagging that are measured for each cell"
+        "--root", type=Path, default=REPOSITORY, help="folder that contains models/ and data/"
     )
-    parser.add_argument("--root", type=Path, default=REPOSITORY, help="where models/ and data/ lie")
     parser.add_argument(
         "--measure", nargs=4, metavar=("FORM", "TASK", "CORES", "PYFUNC"), help=argparse.SUPPRESS
     )
@@ -69,7 +70,7 @@ def main() -> None:
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers were measured on."""
+    """Return the processor and the version of Python."""
     names = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -79,7 +80,7 @@ def machine() -> dict[str, Any]:
 
 
 def run(arguments: list[str], **options: Any) -> str:
-    """Run Python in a process of its own and return what it printed."""
+    """Run Python in a new process and return its output."""
     environment = os.environ | {
         "PYTHONPATH": str(REPOSITORY / "src"),
         "CUDA_VISIBLE_DEVICES": "-1",
@@ -94,20 +95,20 @@ def run(arguments: list[str], **options: Any) -> str:
 
 
 def save_pyfunc(export: Path, folder: Path) -> None:
-    """Save the MLflow model, as the export stage does."""
+    """Save the MLflow model as the export stage does."""
     code = """
 import sys, json
 from pathlib import Path
-from seqlab.serving.mlflow_model import save_tagger
+from seqlab.serving.mlflow_model import save_mlflow_model
 export = Path(sys.argv[1])
 config = json.loads((export / "config.json").read_text())
-save_tagger(export, Path(sys.argv[2]), spans=config["tag_scheme"] is not None, metadata={})
+save_mlflow_model(export, Path(sys.argv[2]), spans=config["tag_scheme"] is not None, metadata={})
 """
     run(["-c", code, str(export), str(folder)])
 
 
 def start_up(task: str, *, root: Path, repeats: int = 3) -> dict[str, float]:
-    """Median wall seconds of tagging one line, and of importing TensorFlow, which is most of it."""
+    """Return the median wall seconds of `seqlab tag` on one line, and of importing TensorFlow alone."""
 
     def median(arguments: list[str], **options: Any) -> float:
         times = []
@@ -125,7 +126,7 @@ def start_up(task: str, *, root: Path, repeats: int = 3) -> dict[str, float]:
 
 
 def measure(form: str, task: str, *, pyfunc: Path, root: Path, seconds: float) -> dict[str, int]:
-    """Tokens per second at each batch size."""
+    """Return the tokens per second at each batch size."""
     from seqlab.evaluation.predictions import read_predictions
 
     predictions = read_predictions(root / "data" / "predictions" / task / "dev.conll")
@@ -149,7 +150,7 @@ def measure(form: str, task: str, *, pyfunc: Path, root: Path, seconds: float) -
 
 
 def spread(batches: list[Any]) -> Iterator[Any]:
-    """The batches in an order of mixed lengths, so that a part of them is like the whole."""
+    """Yield the batches in an order of mixed lengths, so that any part of them is representative."""
     step = next(n for n in (37, 41, 43, 1) if len(batches) % n or n == 1)
     yield from (batches[i * step % len(batches)] for i in range(len(batches)))
 
@@ -157,7 +158,7 @@ def spread(batches: list[Any]) -> Iterator[Any]:
 def caller(
     form: str, models: Path, pyfunc: Path, prepared: Path
 ) -> tuple[Callable[[Any], Any], Callable[[list[list[str]]], Any]]:
-    """How a form tags a batch, and what it is given."""
+    """Return a function that tags a batch with a form, and one that prepares its input."""
     if form == "pyfunc":
         import mlflow.pyfunc
 
@@ -168,7 +169,7 @@ def caller(
 
         saved = tf.saved_model.load(str(models / "export"))
         tag_text = saved.signatures["text"]
-        # The model is kept with the function, or its weights would go.
+        # The default argument keeps the model, which owns the weights.
         return (
             lambda texts, keep=saved: tag_text(texts=texts),
             lambda batch: tf.constant([" ".join(sentence) for sentence in batch]),
@@ -191,7 +192,7 @@ def caller(
 
 
 def onnx_options() -> Any:
-    """As many threads as cores are allowed; ONNX Runtime would count all of the machine's."""
+    """Return options with a thread per allowed core; ONNX Runtime's default counts all cores."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -200,7 +201,7 @@ def onnx_options() -> Any:
 
 
 def encode(encoder: Any, batch: list[list[str]]) -> dict[str, Any]:
-    """Ids of a batch, right-padded."""
+    """Return the ids of a batch, right-padded."""
     import numpy as np
 
     length = max(map(len, batch))
@@ -217,7 +218,7 @@ def encode(encoder: Any, batch: list[list[str]]) -> dict[str, Any]:
 
 
 def table(results: dict[str, Any]) -> str:
-    """The results as Markdown."""
+    """Format the results as Markdown."""
     columns = [f"{cores} core{'s' * (cores > 1)}, batch {size}" for cores in CORES for size in BATCH_SIZES]
     lines = [["task", "form", *columns], ["---"] * (2 + len(columns))]
     for task, forms in results["tokens_per_s"].items():
@@ -227,7 +228,7 @@ def table(results: dict[str, Any]) -> str:
     text = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
     for task, row in results["start_up_s"].items():
         text += f"\n\n`seqlab tag --task {task}` on one line takes {row['seqlab_tag']} s, "
-        text += f"{row['import_tensorflow']} s of them to import TensorFlow."
+        text += f"{row['import_tensorflow']} s of which are TensorFlow's import."
     return f"Tokens per second:\n\n{text}\n"
 
 

@@ -1,4 +1,4 @@
-"""The snippets of docs/masks.md run as they stand, in one namespace, from the first to the last."""
+"""The snippets of docs/masks.md run unchanged, in order, in one namespace."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "masks.md"
 SECTIONS = [
+    "Error messages and what they mean",
     "Three ways to give a mask",
     "How it travels",
     "The four kinds of layers",
@@ -15,13 +16,13 @@ SECTIONS = [
     "The loss",
     "What graph mode forbids",
     "What dropping the remainder does, and what it does not",
-    "What cuDNN asks",
+    "What cuDNN requires",
     "What survives saving",
 ]
 
 
 def snippets(page: str) -> list[tuple[int, str]]:
-    """Each python snippet with the number of its first line."""
+    """Return each Python snippet with the number of its first line."""
     found = re.finditer(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     return [(page.count("\n", 0, match.start(1)) + 1, match.group(1)) for match in found]
 
@@ -39,6 +40,6 @@ def test_snippets_run():
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*does not support masking.*")
         for line, code in snippets(PAGE.read_text("utf-8")):
-            # Empty lines before the code give tracebacks the page's own line numbers.
+            # Empty lines before the code make line numbers in tracebacks match the page.
             exec(compile("\n" * (line - 1) + code, str(PAGE), "exec"), names)
     assert "served" in names

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from seqlab.errors import CorpusError, SeqlabError, location
+from seqlab.errors import CorpusError, SeqlabError
 
 
-def test_every_part_stands_on_its_line_and_empty_ones_are_left_out():
+def test_each_part_has_its_own_line_and_empty_parts_are_omitted():
     error = SeqlabError("wrong", where="a.conll:3", expected="x", remedy="do y")
     assert str(error) == "a.conll:3: wrong\n  expected: x\n  remedy: do y"
     assert str(SeqlabError("wrong")) == "wrong"
@@ -13,20 +13,21 @@ def test_every_part_stands_on_its_line_and_empty_ones_are_left_out():
 
 @pytest.mark.parametrize(
     ("place", "expected"),
-    [(("a.conll",), "a.conll"), (("a.conll", 3), "a.conll:3"), (("a.conll", 3, 7), "a.conll:3:7")],
+    [
+        ({"file": "a.conll"}, "a.conll"),
+        ({"file": "a.conll", "line": 3}, "a.conll:3"),
+        ({"file": "a.conll", "line": 3, "column": 7, "where": "x"}, "a.conll:3:7"),
+        ({"where": "corpus.files.train"}, "corpus.files.train"),
+    ],
 )
-def test_a_place_is_written_as_far_as_it_is_known(place, expected):
-    assert location(*place) == expected
+def test_the_place_contains_what_is_known(place, expected):
+    assert SeqlabError("wrong", **place).where == expected
 
 
-def test_the_message_holds_the_place_and_all_parts():
+def test_a_corpus_error_has_a_file_line_and_column():
     error = CorpusError(
         "empty token", file="a.conll", line=3, column=1, expected="a token", received="''", remedy="write it"
     )
     assert isinstance(error, SeqlabError)
     assert str(error) == "a.conll:3:1: empty token\n  expected: a token\n  received: ''\n  remedy: write it"
     assert (error.file, error.line, error.column) == ("a.conll", 3, 1)
-
-
-def test_a_parameter_can_be_the_place():
-    assert str(CorpusError("no such file", where="corpus.files.train")) == "corpus.files.train: no such file"

@@ -1,12 +1,12 @@
-"""What the README and the docs say is there, is there."""
+"""The links, commands and parameters in README.md, CONTRIBUTING.md and docs exist."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from seqlab.cli import COMMANDS
 
@@ -18,34 +18,17 @@ PAGES = [
 ]
 
 
-def leaves(section, prefix=""):
-    for name, value in section.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name
-
-
-def test_the_readme_names_every_parameter_with_its_default():
-    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
-    table = dict(
-        re.findall(
-            r"^\| `([^`]+)` \| `([^`]*)` \|", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.M
-        )
-    )
-    expected = {}
-    for name in leaves(params):
-        if not name.startswith("pos."):
-            value = params
-            for part in name.split("."):
-                value = value[part]
-            expected[re.sub(r"^ner\.", "<task>.", name)] = value
-    named = {name: yaml.safe_load(text) for name, text in table.items() if name != "pos"}
-    assert named == expected
+def test_the_page_of_parameters_is_up_to_date():
+    spec = importlib.util.spec_from_file_location("make_parameters", REPOSITORY / "docs/make_parameters.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    page = (REPOSITORY / "docs" / "parameters.md").read_text(encoding="utf-8")
+    assert page == script.render(), "run: python docs/make_parameters.py"
+    assert [line for line in page.splitlines() if line.startswith("| `") and line.endswith("|  |")] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
+def test_links_exist(page):
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", text)
     assert [target for target in targets if not (page.parent / target).exists()] == []

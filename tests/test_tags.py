@@ -8,19 +8,26 @@ from hypothesis import strategies as st
 
 from seqlab.errors import CorpusError
 from seqlab.tags import (
+    NUM_RESERVED,
+    PADDING,
+    PADDING_ID,
     TAG_SCHEMES,
+    UNKNOWN,
+    UNKNOWN_ID,
     canonical_tag_scheme,
     convert_tags,
+    find_unreadable_tag,
     is_valid_tag,
     repair_tags,
     spans_to_tags,
+    split_tag,
     tags_to_spans,
     transition_constraints,
     validate_tags,
 )
 
 ALL_SCHEMES = (*TAG_SCHEMES, "BILOU")
-SPELLINGS = {
+ENCODINGS = {
     "IOB1": "I-PER I-PER B-PER O I-LOC I-ORG I-ORG I-ORG",
     "IOB2": "B-PER I-PER B-PER O B-LOC B-ORG I-ORG I-ORG",
     "BIOES": "B-PER E-PER S-PER O S-LOC B-ORG I-ORG E-ORG",
@@ -48,7 +55,7 @@ def sentences_with_spans(draw):
 
 
 def starts_and_ends(tags):
-    """The shared task's two rules, written from their table of pairs, on B, I, E, S and O."""
+    """The two rules of the shared task's script as tables of tag pairs, for B, I, E, S and O."""
     starts = {"BB", "IB", "OB", "EB", "OI", "EE", "EI", "OE", "SE", "SI", "SB", "BS", "IS", "OS", "ES", "SS"}
     ends = {"BB", "BO", "IB", "IO", "EE", "EI", "EO", "EB", "BS", "IS", "ES", "SB", "SI", "SE", "SO", "SS"}
     spans, open_at = [], None
@@ -65,8 +72,8 @@ def starts_and_ends(tags):
 
 
 @pytest.mark.parametrize("scheme", ALL_SCHEMES)
-def test_spans_are_read_and_spelled_in_every_scheme(scheme):
-    tags = tuple(SPELLINGS[scheme].split())
+def test_every_scheme_decodes_and_encodes_the_same_spans(scheme):
+    tags = tuple(ENCODINGS[scheme].split())
     assert validate_tags(tags, scheme=scheme) is None
     assert tags_to_spans(tags, scheme=scheme) == SPANS
     assert tags_to_spans(tags, scheme=scheme, lenient=True) == SPANS
@@ -75,8 +82,8 @@ def test_spans_are_read_and_spelled_in_every_scheme(scheme):
 
 @pytest.mark.parametrize(("source", "target"), list(product(ALL_SCHEMES, repeat=2)))
 def test_every_scheme_converts_to_every_other(source, target):
-    assert convert_tags(SPELLINGS[source].split(), source=source, target=target) == tuple(
-        SPELLINGS[target].split()
+    assert convert_tags(ENCODINGS[source].split(), source=source, target=target) == tuple(
+        ENCODINGS[target].split()
     )
 
 
@@ -97,7 +104,7 @@ def test_aliases(alias, scheme):
     assert canonical_tag_scheme(alias) == scheme
 
 
-def test_an_unknown_scheme_names_those_that_are_known():
+def test_an_unknown_scheme_raises_and_lists_the_known_schemes():
     with pytest.raises(CorpusError, match=r"unknown tag scheme\n  expected: one of IOB1, IOB2 .*\n.*'IOB3'"):
         validate_tags(["O"], scheme="IOB3")
 
@@ -117,31 +124,31 @@ def test_an_unknown_scheme_names_those_that_are_known():
         ("IOB1", "I-LOC B-PER", (1, "I-PER, or B-PER after I-PER or B-PER", "B-PER after I-LOC")),
         ("BIOES", "B-PER O", (1, "I-PER or E-PER after B-PER", "O after B-PER")),
         ("BIOES", "B-PER I-LOC", (1, "I-PER or E-PER after B-PER", "I-LOC after B-PER")),
-        ("BIOES", "S-PER E-PER", (1, "O, B- or S- where no span is open", "E-PER after S-PER")),
+        ("BIOES", "S-PER E-PER", (1, "O, B- or S- outside a span", "E-PER after S-PER")),
         ("BIOES", "O B-PER", (1, "I-PER or E-PER after B-PER", "the end of the sentence after B-PER")),
         ("BIOES", "L-PER", (0, "O, or one of B, I, E, S, a hyphen and an entity type (BIOES)", "'L-PER'")),
-        ("BILOU", "U-PER I-PER", (1, "O, B- or U- where no span is open", "I-PER after U-PER")),
+        ("BILOU", "U-PER I-PER", (1, "O, B- or U- outside a span", "I-PER after U-PER")),
         ("BILOU", "B-PER", (0, "I-PER or L-PER after B-PER", "the end of the sentence after B-PER")),
     ],
 )
-def test_the_first_problem_is_named(scheme, tags, problem):
+def test_the_first_problem(scheme, tags, problem):
     assert validate_tags(tags.split(), scheme=scheme) == problem
 
 
 @pytest.mark.parametrize("scheme", TAG_SCHEMES)
-def test_valid_are_just_the_sequences_that_spans_can_spell(scheme):
+def test_a_sequence_is_valid_if_and_only_if_some_spans_encode_to_it(scheme):
     for length in range(4):
-        spelled = {
+        encoded = {
             tags
             for tags in product(EVERY_TAG, repeat=length)
             if spans_to_tags(tags_to_spans(tags, scheme=scheme, lenient=True), length=length, scheme=scheme)
             == tags
         }
         valid = {t for t in product(EVERY_TAG, repeat=length) if validate_tags(t, scheme=scheme) is None}
-        assert valid == spelled
+        assert valid == encoded
 
 
-def test_the_lenient_reading_is_the_shared_tasks_reading_for_every_short_sequence():
+def test_lenient_decoding_equals_the_shared_task_script_for_all_short_sequences():
     for length in range(5):
         for tags in product(EVERY_TAG, repeat=length):
             assert tags_to_spans(tags, scheme="IOB2", lenient=True) == starts_and_ends(tags), tags
@@ -158,11 +165,11 @@ def test_the_lenient_reading_is_the_shared_tasks_reading_for_every_short_sequenc
         ("B-art-title I-art-title B-art", [("art-title", 0, 2), ("art", 2, 3)]),
     ],
 )
-def test_the_lenient_reading_of_odd_tags(tags, spans):
+def test_lenient_decoding_of_unusual_tags(tags, spans):
     assert tags_to_spans(tags.split(), scheme="IOB2", lenient=True) == spans
 
 
-def test_the_strict_reading_refuses_invalid_tags():
+def test_strict_decoding_raises_on_invalid_tags():
     with pytest.raises(
         CorpusError, match=r"tag 2 is not valid in IOB2\n  expected: B-PER.*\n.*I-PER after O"
     ):
@@ -173,8 +180,8 @@ def test_the_strict_reading_refuses_invalid_tags():
     "spans",
     [[("", 0, 1)], [("PER", 1, 1)], [("PER", 0, 4)], [("PER", -1, 1)], [("PER", 0, 2), ("LOC", 1, 3)]],
 )
-def test_impossible_spans_are_refused(spans):
-    with pytest.raises(ValueError, match="is no span beside the others in 3 tokens"):
+def test_invalid_spans_raise(spans):
+    with pytest.raises(ValueError, match=r"invalid span .* within the sentence of 3 tokens"):
         spans_to_tags(spans, length=3, scheme="IOB2")
 
 
@@ -205,14 +212,40 @@ def test_repaired_tags_are_valid_and_keep_their_spans(tags, scheme):
     assert tags_to_spans(repaired, scheme=scheme) == tags_to_spans(tags, scheme=scheme, lenient=True)
 
 
-@pytest.mark.parametrize("tag", ["PER", "X-PER", "B-", ""])
-def test_a_tag_of_no_scheme_is_not_repaired(tag):
-    with pytest.raises(CorpusError, match="tag 2 is not valid in IOB2"):
-        repair_tags(["O", tag], scheme="IOB2")
+def test_tags_of_no_scheme_are_unreadable():
+    assert find_unreadable_tag(["O", "B-X", "I-X", "E-X", "S-X", "L-X", "U-X"]) is None
+    for tag in ("PER", "X-PER", "B-", ""):
+        assert find_unreadable_tag(["O", tag]) == (
+            1,
+            "O, or B, I, E, S, L or U, a hyphen and an entity type",
+            repr(tag),
+        )
+
+
+@pytest.mark.parametrize(
+    ("tag", "parts"),
+    [
+        ("B-PER", ("B", "PER")),
+        ("U-art-title", ("S", "art-title")),
+        ("L-PER", ("E", "PER")),
+        ("X-PER", ("I", "PER")),
+        ("B", ("B", "")),
+        ("NOUN", ("O", "")),
+        ("<unk>", ("O", "")),
+        ("O-PER", ("O", "")),
+    ],
+)
+def test_splitting_a_tag(tag, parts):
+    assert split_tag(tag) == parts
+
+
+def test_reserved_entries():
+    assert [PADDING, UNKNOWN] == ["<pad>", "<unk>"]
+    assert (PADDING_ID, UNKNOWN_ID, NUM_RESERVED) == (0, 1, 2)
 
 
 @pytest.mark.parametrize("scheme", ALL_SCHEMES)
-def test_constraints_allow_just_the_valid_sequences(scheme):
+def test_constraints_allow_exactly_the_valid_sequences(scheme):
     tags = ["O", "B-X", "I-X", "B-Y", "I-Y"]
     tags += {"BIOES": ["E-X", "S-X", "E-Y", "S-Y"], "BILOU": ["L-X", "U-X", "L-Y", "U-Y"]}.get(scheme, [])
     names = ["<pad>", "<unk>", *tags]
@@ -226,17 +259,17 @@ def test_constraints_allow_just_the_valid_sequences(scheme):
         assert allowed == (validate_tags([names[i] for i in sequence], scheme=scheme) is None)
 
 
-def test_without_a_scheme_all_but_padding_and_unknown_is_allowed():
+def test_without_a_scheme_everything_but_reserved_entries_is_allowed():
     constraints = transition_constraints(["<pad>", "<unk>", "NOUN", "VERB"], scheme=None)
     assert constraints.start == constraints.end == [False, False, True, True]
     assert constraints.transitions == [[False] * 4] * 2 + [[False, False, True, True]] * 2
 
 
-def test_constraints_refuse_a_tag_of_another_scheme():
+def test_constraints_raise_on_a_tag_of_another_scheme():
     with pytest.raises(CorpusError, match=r"tag 4 is not valid in IOB2\n.*\n  received: 'S-X'"):
         transition_constraints(["<pad>", "<unk>", "O", "S-X"], scheme="IOB2")
 
 
-def test_a_tag_alone():
+def test_a_single_tag():
     assert is_valid_tag("B-MISC-1", scheme="IOB2")
     assert not is_valid_tag("o", scheme="IOB2")

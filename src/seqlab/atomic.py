@@ -1,12 +1,13 @@
-"""Files and folders that are either whole or not there."""
+"""Atomic writes: a file or folder is replaced as a whole, or left unchanged if writing fails."""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 
 @contextmanager
 def replaced_directory(path: Path) -> Iterator[Path]:
-    """A new folder that takes `path`'s place when the block ends well, and vanishes when it does not."""
+    """Yield a temporary folder that replaces `path` on success, and is deleted if the block raises."""
     path.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
@@ -29,7 +30,7 @@ def replaced_directory(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replaced_file(path: Path) -> Iterator[Path]:
-    """A name beside `path`, with its suffix, whose file takes its place when the block ends well."""
+    """Yield a temporary path with `path`'s suffix, whose file replaces `path` if the block does not raise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -43,6 +44,23 @@ def replaced_file(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
+    """Write `value` as indented JSON, atomically."""
     with replaced_file(path) as made:
         made.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV with a header, atomically.
+
+    Raises:
+        ValueError: there are no rows, or the rows differ in their keys.
+    """
+    if not rows:
+        raise ValueError(f"{path}: no rows, so no columns to write")
+    for row in rows:
+        if row.keys() != rows[0].keys():
+            raise ValueError(f"{path}: columns {list(row)} in a table of {list(rows[0])}")
+    with replaced_file(path) as made, made.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,4 +1,4 @@
-"""`seqlab ...`: parse, call once, return."""
+"""The `seqlab` command: parse, call once, return."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ COMMANDS = ("summary", "ui", "check", "corpora", "tag", "card", "promote", "repl
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser with every command; a command's module is imported for its arguments alone."""
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
-        prog="seqlab", description="Sequence labelling that can say what made a number."
+        prog="seqlab", description="Train, inspect and use sequence taggers whose results can be traced."
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
@@ -24,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0, 1 after an error, 2 for wrong usage, 130 after Ctrl-C."""
+    """Run a command; return its exit status: 0, 1 after an error, 2 for wrong usage, 130 after Ctrl-C."""
     parsed = build_parser().parse_args(arguments)
     try:
         status: int = parsed.run(parsed)

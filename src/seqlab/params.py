@@ -1,9 +1,12 @@
-"""Every parameter, typed once. `load_params` reads params.yaml and refuses what it does not know."""
+"""Every parameter with its type and meaning. `load_params` reads params.yaml and refuses unknown keys.
+
+The text below a field is its description in docs/parameters.md.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -17,71 +20,106 @@ Positive = Annotated[int, Field(gt=0)]
 
 
 class Section(BaseModel):
-    """A section of params.yaml: unknown keys are refused, values are not changed afterwards."""
+    """A section of params.yaml: immutable, without unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class SampleParams(Section):
-    """The corpus that the project makes from a seed."""
+    """The sample corpus, which is generated from a seed."""
 
     sentences: Annotated[int, Field(ge=100)]
+    """number of sentences in all three splits (80/10/10)"""
     seed: int
+    """equal seeds give equal corpora"""
 
 
 class FilesParams(Section):
-    """A team's own CoNLL files."""
+    """Your own CoNLL or CoNLL-U files."""
 
     train: str
+    """a file, or a folder of files"""
     dev: str
+    """a file or folder; the same path as train: `corpus.dev_share` of its sentences become dev"""
     test: str
+    """a file, or a folder of files"""
     columns: Annotated[list[str], Field(min_length=2)]
+    """column names in order, one of them `token`; `_` for a column to ignore"""
     separator: str
+    """`tab`, `space`, or `whitespace` for any run of spaces and tabs"""
     comment_prefix: str | None
+    """a line that starts with it and contains no separator is a comment; `null`: no comments"""
     tag_scheme: FileTagScheme
+    """tag scheme of the span columns in the files"""
 
 
 class CorpusParams(Section):
-    """Which corpus, and what each kind of corpus needs to know."""
+    """Which corpus to use, and the settings of each kind of corpus."""
 
     name: str
+    """`sample`, `files` (your own), or a name that `seqlab corpora` lists"""
     mirror: str | None
+    """folder or http address with copies of public files, tried before their origin"""
     tag_repair: bool
+    """read invalid tag sequences as conlleval does, and count them, instead of refusing them"""
     dev_share: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """share of train's sentences that become dev if the corpus has no dev split"""
     sample: SampleParams
     files: FilesParams
 
 
 class EmbedderParams(Section):
-    """What is known of a token before its neighbours are looked at."""
+    """The features of a token by itself."""
 
     min_count: Positive
+    """tokens that are rarer in train are unknown"""
     lowercase: bool
+    """fold case in token ids; characters and word shape keep it"""
     vectors: str
+    """text file of word vectors (word2vec, GloVe); an empty file: none"""
     vectors_trainable: bool
+    """`false` freezes the token embedding"""
     token_embedding_dim: Positive
+    """must equal the dimension of the word vectors, if there are any"""
     token_dropout: Share
+    """share of tokens that are replaced by unknown in training"""
     characters: Literal["cnn", "attention", "bilstm", "none"]
+    """character encoder"""
     max_token_length: Annotated[int, Field(ge=2)]
+    """characters; longer tokens keep their first and last halves"""
     character_embedding_dim: Positive
+    """dimension of character embeddings"""
     character_filters: Positive
+    """filters per kernel size (cnn), or output units"""
     character_kernel_sizes: Annotated[list[Positive], Field(min_length=1)]
+    """kernel widths in characters (cnn)"""
     shape: bool
+    """add the word shape (Xx, XX, dd, ...) as one-hot features"""
     dropout: Share
+    """share of token features that are dropped in training"""
 
 
 class TransformerParams(Section):
     """A Transformer encoder."""
 
     type: Literal["transformer"]
+    """`transformer` or `bilstm`"""
     num_layers: Positive
+    """number of layers"""
     hidden_dim: Positive
+    """dimension of token vectors"""
     num_heads: Positive
+    """attention heads; hidden_dim must be an even multiple of it"""
     intermediate_dim: Positive
+    """dimension between the two feed-forward layers"""
     positions: Literal["relative", "sinusoidal", "absolute"]
+    """position encoding"""
     convolution_kernel_size: Positive | None
+    """tokens in the window of the convolution that precedes attention in each block; `null`: none"""
     dropout: Share
+    """dropout of inputs and residual branches"""
     attention_dropout: Share
+    """dropout of attention weights"""
 
     @model_validator(mode="after")
     def _heads_divide(self) -> TransformerParams:
@@ -97,79 +135,107 @@ class BiLSTMParams(Section):
     """A bidirectional LSTM encoder."""
 
     type: Literal["bilstm"]
+    """`transformer` or `bilstm`"""
     num_layers: Positive
+    """number of layers"""
     units: Positive
+    """units per direction"""
     dropout: Share
+    """dropout of each layer's output"""
+
+
+EncoderParams = TransformerParams | BiLSTMParams
+
+_ENCODER_TYPES = {get_args(kind.model_fields["type"].annotation)[0] for kind in get_args(EncoderParams)}
 
 
 class HeadParams(Section):
     """Tag scores, their loss and their decoding."""
 
     type: Literal["softmax", "crf"]
+    """`softmax` with constrained decoding, or `crf`"""
     label_smoothing: Share
+    """softmax head only"""
 
 
 class TrainingParams(Section):
     """How a tagger is trained."""
 
     epochs: Positive
+    """maximum number of epochs"""
     batch_size: Positive
+    """sentences in a batch"""
     batch_tokens: Positive | None
+    """positions in a batch, instead of batch_size: longer buckets get fewer sentences"""
     bucket_boundaries: Annotated[list[Positive], Field(min_length=1)]
+    """bucket lengths in tokens; longer sentences are split into windows"""
     mention_replacement: Annotated[float, Field(ge=0, le=1)]
+    """share of entity mentions that are replaced by others of the same type and length in each epoch"""
     learning_rate: Annotated[float, Field(gt=0)]
+    """peak of the schedule"""
     warmup_epochs: Annotated[float, Field(ge=0)]
+    """epochs of linear warm-up, at most half of all steps; cosine decay follows"""
     weight_decay: Annotated[float, Field(ge=0)]
+    """of matrices; biases, scales and embeddings do not decay"""
     clip_norm: Annotated[float, Field(gt=0)] | None
+    """maximum global norm of the gradients; `null`: no clipping"""
     weight_averaging_epochs: Annotated[float, Field(ge=0)]
+    """reach of the exponential moving average of the weights, in epochs; 0: no averaging"""
     patience: Positive
+    """epochs without a better dev score after which training stops"""
     monitor: Literal["span_f1", "token_accuracy"]
+    """dev score that chooses the epoch"""
     mixed_precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
+    """dtype policy of Keras"""
     jit_compile: bool | Literal["auto"]
+    """compile the training step with XLA"""
     run_eagerly: bool
+    """run without a graph, for debugging; recorded on the run"""
 
     @model_validator(mode="after")
     def _boundaries_rise(self) -> TrainingParams:
         if sorted(set(self.bucket_boundaries)) != self.bucket_boundaries:
-            raise ValueError(f"bucket_boundaries must rise, received {self.bucket_boundaries}")
+            raise ValueError(f"bucket_boundaries must be ascending, received {self.bucket_boundaries}")
         if self.batch_tokens is not None and self.batch_tokens < self.bucket_boundaries[-1]:
             raise ValueError(
-                f"batch_tokens ({self.batch_tokens}) must hold at least one sentence of the longest "
-                f"bucket ({self.bucket_boundaries[-1]})"
+                f"batch_tokens ({self.batch_tokens}) must be at least the last bucket boundary "
+                f"({self.bucket_boundaries[-1]})"
             )
         return self
 
 
 class AuxiliaryParams(Section):
-    """Other tag columns of train that are learned beside the task's own."""
+    """Other tag columns of train, learned beside the task's own."""
 
     columns: Literal["all"] | list[str]
+    """`all` (of up to 500 tags), a list of columns, or `[]` for none"""
     weight: Annotated[float, Field(gt=0)]
+    """weight of each column's loss; the task's own weighs 1"""
 
 
 class TaskParams(Section):
     """One tagger: the column it learns, its three parts, and its training."""
 
     column: str
+    """the tag column"""
     tag_scheme: TagScheme | None
+    """tag scheme that the model learns; `null` if tags are not spans"""
     auxiliary: AuxiliaryParams
     embedder: EmbedderParams
-    encoder: Annotated[TransformerParams | BiLSTMParams, Field(discriminator="type")]
+    encoder: Annotated[EncoderParams, Field(discriminator="type")]
     head: HeadParams
     training: TrainingParams
 
     @model_validator(mode="after")
-    def _spans_are_scored_as_spans(self) -> TaskParams:
+    def _settings_agree(self) -> TaskParams:
         if self.tag_scheme is None and self.training.monitor == "span_f1":
             raise ValueError("training.monitor span_f1 needs a tag_scheme; use token_accuracy")
         if self.tag_scheme is None and self.training.mention_replacement:
-            raise ValueError(
-                "training.mention_replacement needs a tag_scheme; set it to 0 where tags are not spans"
-            )
+            raise ValueError("training.mention_replacement needs a tag_scheme; set it to 0 without one")
         if self.head.type == "crf" and self.head.label_smoothing:
             raise ValueError("head.label_smoothing belongs to the softmax head; set it to 0 for crf")
         if self.auxiliary.columns != "all" and self.column in self.auxiliary.columns:
-            raise ValueError(f"auxiliary.columns names the task's own column, {self.column}")
+            raise ValueError(f"auxiliary.columns contains the task's own column, {self.column}")
         return self
 
 
@@ -181,17 +247,22 @@ class Params(Section):
 
     corpus: CorpusParams
     tasks: Annotated[list[TaskName], Field(min_length=1)]
+    """the tasks to run; a corpus with one tag column runs with one task"""
     seed: Annotated[int, Field(ge=0, lt=2**31)]
+    """fixes initial weights, data order and dropout"""
     device: Literal["auto", "cpu", "gpu"]
+    """`auto` uses a GPU if one is visible; `gpu` fails without one"""
     ner: TaskParams
     pos: TaskParams
 
     def task(self, name: str) -> TaskParams:
-        """The section of task `name`; `SeqlabError` where there is none."""
+        """Return the section of a task.
+
+        Raises:
+            SeqlabError: there is no such task.
+        """
         if name not in ("ner", "pos"):
-            raise SeqlabError(
-                f"unknown task {name!r}", where="tasks", expected="ner or pos", received=repr(name)
-            )
+            raise SeqlabError("unknown task", where="tasks", expected="ner or pos", received=repr(name))
         section: TaskParams = getattr(self, name)
         return section
 
@@ -200,30 +271,36 @@ def parse_params(values: Any, *, where: str = "params.yaml") -> Params:
     """Check plain values against the schema.
 
     Raises:
-        SeqlabError: naming every parameter that is missing, unknown or out of range.
+        SeqlabError: names every parameter that is missing, unknown or out of range.
     """
     try:
         return Params.model_validate(values)
     except ValidationError as error:
         lines = []
         for problem in error.errors():
-            name = ".".join(str(part) for part in problem["loc"] if part not in ("transformer", "bilstm"))
+            name = ".".join(str(part) for part in problem["loc"] if part not in _ENCODER_TYPES)
             got = "" if problem["type"] in ("missing", "value_error") else f" (received {problem['input']!r})"
             lines.append(f"{name or 'params'}: {problem['msg']}{got}")
         raise SeqlabError(
-            f"{len(lines)} parameter{'s are' if len(lines) > 1 else ' is'} not right",
+            f"{len(lines)} invalid parameter{'s' if len(lines) > 1 else ''}",
             where=where,
             received="\n    ".join(lines),
-            remedy="correct params.yaml; the table of parameters stands in README.md",
+            remedy="correct params.yaml; docs/parameters.md describes every parameter",
         ) from None
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
-    """Read and check `path`; `SeqlabError` where it is missing, not YAML, or not right."""
+    """Read and check a params.yaml.
+
+    Raises:
+        SeqlabError: the file is missing, is not YAML, or has an invalid parameter.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise SeqlabError("no parameters", where=str(path), remedy="run from the repository's root") from None
+        raise SeqlabError(
+            "the file does not exist", where=str(path), remedy="run from the repository's root"
+        ) from None
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -1,14 +1,13 @@
-"""Tag schemes: how tags (`B-PER`, `I-PER`, `O`) spell spans, and how to get from one to another.
+"""Tag schemes: how tags (`B-PER`, `I-PER`, `O`) encode spans, and conversion between schemes.
 
-Three schemes, and one more spelling of the third:
-
-- `IOB1`: `I-` inside; `B-` only on a span that follows another of its type without a gap.
+- `IOB1`: `I-` on every token of a span, except `B-` on the first token of a span that directly follows
+  another span of the same type.
 - `IOB2`: `B-` on a span's first token, `I-` on the others.
 - `BIOES`: as IOB2, with `E-` on the last token and `S-` on a span of one token.
-- `BILOU`: BIOES with the letters `L` and `U` for `E` and `S`.
+- `BILOU`: as BIOES, with the letters `L` and `U` instead of `E` and `S`.
 
-Each set of spans has exactly one valid spelling in each scheme, so conversions round-trip exactly.
-An entity type is all that follows the first hyphen, and may contain hyphens itself.
+A set of spans has exactly one valid encoding in each scheme, so conversions round-trip exactly.
+The entity type is everything after the first hyphen and may itself contain hyphens.
 """
 
 from __future__ import annotations
@@ -20,24 +19,28 @@ from typing import NamedTuple
 
 from seqlab.errors import CorpusError
 
+PADDING_ID, UNKNOWN_ID = 0, 1
+PADDING, UNKNOWN = "<pad>", "<unk>"
+NUM_RESERVED = 2
+"""The number of reserved entries at the start of every vocabulary."""
+
 TAG_SCHEMES = ("IOB1", "IOB2", "BIOES")
 
 _ALIASES = {"BIO": "IOB2", "IOBES": "BIOES"}
 _PREFIXES = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}
+_LAST_AND_SINGLE = {"BIOES": ("E", "S"), "BILOU": ("L", "U")}
 _BILOU_TO_BIOES = {"L": "E", "U": "S"}
-_BIOES_TO_BILOU = {"E": "L", "S": "U"}
-_NUM_SPECIAL_ENTRIES = 2  # "<pad>" and "<unk>" lead every tag vocabulary
 
 Span = tuple[str, int, int]
 
 
 class TagProblem(NamedTuple):
-    """The first thing wrong in a sequence of tags.
+    """An invalid tag or transition.
 
     Args:
         position: the 0-based position of the tag.
-        expected: what could have stood there.
-        received: what stands there.
+        expected: what would be valid at this position.
+        received: the tag, with the previous tag if the transition is invalid.
     """
 
     position: int
@@ -47,12 +50,12 @@ class TagProblem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TransitionConstraints:
-    """Which tags may begin, end and follow each other, for a vocabulary of K tags.
+    """Which tags may start, end and follow each other, for a vocabulary of K tags.
 
     Args:
-        start: shape (K,), True where a sentence may begin with the tag.
-        end: shape (K,), True where a sentence may end with the tag.
-        transitions: shape (K, K), `transitions[i][j]` is True where tag j may follow tag i.
+        start: shape (K,), True if a sentence may start with the tag.
+        end: shape (K,), True if a sentence may end with the tag.
+        transitions: shape (K, K), `transitions[i][j]` is True if tag j may follow tag i.
     """
 
     start: list[bool]
@@ -61,10 +64,10 @@ class TransitionConstraints:
 
 
 def canonical_tag_scheme(scheme: str) -> str:
-    """Give a scheme's one name: `BIO` is IOB2 and `IOBES` is BIOES; `BILOU` keeps its own letters.
+    """Return the canonical name of a scheme: IOB2 for `BIO`, BIOES for `IOBES`.
 
     Raises:
-        CorpusError: no such scheme.
+        CorpusError: unknown scheme.
     """
     name = _ALIASES.get(scheme, scheme)
     if name not in _PREFIXES:
@@ -77,77 +80,64 @@ def canonical_tag_scheme(scheme: str) -> str:
 
 
 def is_valid_tag(tag: str, *, scheme: str) -> bool:
-    """Say whether the tag, looked at alone, is one of the scheme: `O`, or a prefix, a hyphen and a type."""
+    """Return whether a single tag belongs to the scheme: `O`, or a prefix, a hyphen and an entity type."""
     prefix, hyphen, entity_type = tag.partition("-")
     if not hyphen:
         return tag == "O"
     return len(prefix) == 1 and prefix in _PREFIXES[canonical_tag_scheme(scheme)] and bool(entity_type)
 
 
-def validate_tags(tags: Sequence[str], *, scheme: str) -> TagProblem | None:
-    """Find the first tag, or transition between tags, that the scheme does not allow.
+@lru_cache(maxsize=65536)
+def split_tag(tag: str) -> tuple[str, str]:
+    """Split any tag into `(prefix, entity_type)`, with a prefix of BIOES or `O`.
 
-    Args:
-        tags: one sentence's tags.
-        scheme: one of `TAG_SCHEMES`, or an alias.
-
-    Returns:
-        None where all is valid, else `(position, expected, received)`.
-
-    Raises:
-        CorpusError: no such scheme.
+    The reading is lenient. `L` and `U` become `E` and `S`, and an unknown prefix before a type becomes `I`.
+    A tag without a type, such as `NOUN` or `<unk>`, becomes `("O", "")`.
     """
+    prefix, _, entity_type = tag.partition("-")
+    prefix = _BILOU_TO_BIOES.get(prefix, prefix)
+    if prefix in ("B", "I", "E", "S"):
+        return prefix, entity_type
+    return ("I", entity_type) if entity_type and prefix != "O" else ("O", "")
+
+
+def validate_tags(tags: Sequence[str], *, scheme: str) -> TagProblem | None:
+    """Return the first problem in a sentence's tags (see `find_tag_problems`), or None if they are valid."""
     return next(find_tag_problems(tags, scheme=scheme), None)
 
 
 def find_tag_problems(tags: Sequence[str], *, scheme: str) -> Iterator[TagProblem]:
-    """Find every tag, and every transition between valid tags, that the scheme does not allow.
-
-    Args:
-        tags: one sentence's tags.
-        scheme: one of `TAG_SCHEMES`, or an alias.
+    """Yield every invalid tag, and every invalid transition between valid tags, of one sentence.
 
     Raises:
-        CorpusError: no such scheme.
+        CorpusError: unknown scheme.
     """
     scheme = canonical_tag_scheme(scheme)
-    previous: str | None = None
-    after_invalid = False
+    previous, previous_is_valid = "O", True
     for position, tag in enumerate(tags):
         expected = _expected_instead(previous, tag, scheme)
-        if expected is None:
-            after_invalid = False
-        elif not is_valid_tag(tag, scheme=scheme):
-            yield TagProblem(position, expected, repr(tag))
-            after_invalid = True
-        else:
-            if not after_invalid:
-                place = f"after {previous}" if position else "at the start of a sentence"
-                yield TagProblem(position, expected, f"{tag} {place}")
-            after_invalid = False
-        previous = tag
-    if previous is not None and not after_invalid:
-        expected = _expected_instead(previous, None, scheme)
-        if expected is not None:
-            yield TagProblem(len(tags) - 1, expected, f"the end of the sentence after {previous}")
+        is_valid = expected is None or is_valid_tag(tag, scheme=scheme)
+        if expected is not None and (previous_is_valid or not is_valid):
+            place = f"after {previous}" if position else "at the start of a sentence"
+            yield TagProblem(position, expected, f"{tag} {place}" if is_valid else repr(tag))
+        previous, previous_is_valid = tag, is_valid
+    if previous_is_valid and (expected := _expected_instead(previous, "O", scheme)) is not None:
+        yield TagProblem(len(tags) - 1, expected, f"the end of the sentence after {previous}")
 
 
 def tags_to_spans(tags: Sequence[str], *, scheme: str, lenient: bool = False) -> list[Span]:
-    """Read the spans that tags spell.
+    """Decode one sentence's tags into spans.
 
-    Args:
-        tags: one sentence's tags.
-        scheme: one of `TAG_SCHEMES`, or an alias.
-        lenient: read invalid sequences too, as the evaluation script of the CoNLL shared tasks does
-            (Tjong Kim Sang and Buchholz 2000): a span starts at `B` and `S`, after `E`, `S` and `O`, and
-            where the type changes; it ends where the next one starts, after `E` and `S`, and before `O`.
-            All schemes are read alike, and on valid sequences both readings agree.
+    If `lenient`, invalid sequences are decoded like in the evaluation script of the CoNLL shared tasks (Tjong
+    Kim Sang and Buchholz 2000), in the same way for all schemes. A span starts at `B` and `S`, after `E`, `S`
+    and `O`, and where the type changes. It ends before the next span, after `E` and `S`, and before `O`.
+    Valid sequences have the same spans in both modes.
 
     Returns:
         `(entity_type, start, end)` in order, end exclusive.
 
     Raises:
-        CorpusError: the tags are not valid in the scheme, and `lenient` is False; or no such scheme.
+        CorpusError: unknown scheme, or the tags are invalid and `lenient` is False.
     """
     scheme = canonical_tag_scheme(scheme)
     if not lenient and (problem := validate_tags(tags, scheme=scheme)) is not None:
@@ -156,9 +146,9 @@ def tags_to_spans(tags: Sequence[str], *, scheme: str, lenient: bool = False) ->
     start = 0
     previous_prefix, previous_type = "O", ""
     for index, tag in enumerate(tags):
-        prefix, entity_type = _read_leniently(tag)
-        goes_on = prefix in "IE" and previous_prefix in "BI" and entity_type == previous_type
-        if not goes_on:
+        prefix, entity_type = split_tag(tag)
+        continues = prefix in "IE" and previous_prefix in "BI" and entity_type == previous_type
+        if not continues:
             if previous_prefix != "O":
                 spans.append((previous_type, start, index))
             start = index
@@ -169,53 +159,39 @@ def tags_to_spans(tags: Sequence[str], *, scheme: str, lenient: bool = False) ->
 
 
 def spans_to_tags(spans: Iterable[Span], *, length: int, scheme: str) -> tuple[str, ...]:
-    """Spell spans as tags.
-
-    Args:
-        spans: `(entity_type, start, end)`, end exclusive, in any order.
-        length: the number of tokens.
-        scheme: one of `TAG_SCHEMES`, or an alias.
-
-    Returns:
-        `length` tags, valid in the scheme.
+    """Encode spans, `(entity_type, start, end)` in any order, as the tags of a sentence of `length` tokens.
 
     Raises:
-        CorpusError: no such scheme.
-        ValueError: a span without a type, without tokens, outside of the sentence, or over another one.
+        CorpusError: unknown scheme.
+        ValueError: a span has no type or no tokens, exceeds the sentence, or overlaps another span.
     """
     scheme = canonical_tag_scheme(scheme)
     tags = ["O"] * length
     previous_type, previous_end = "", 0
     for entity_type, start, end in sorted(spans, key=lambda span: span[1]):
         if not entity_type or not previous_end <= start < end <= length:
-            raise ValueError(f"{(entity_type, start, end)} is no span beside the others in {length} tokens")
-        follows_its_like = entity_type == previous_type and start == previous_end
-        for offset, prefix in enumerate(_span_prefixes(end - start, scheme, follows_its_like)):
+            raise ValueError(
+                f"invalid span {(entity_type, start, end)}: spans need a type and at least one token, must "
+                f"not overlap, and must lie within the sentence of {length} tokens"
+            )
+        follows_same_type = entity_type == previous_type and start == previous_end
+        for offset, prefix in enumerate(_span_prefixes(end - start, scheme, follows_same_type)):
             tags[start + offset] = f"{prefix}-{entity_type}"
         previous_type, previous_end = entity_type, end
     return tuple(tags)
 
 
 def convert_tags(tags: Sequence[str], *, source: str, target: str) -> tuple[str, ...]:
-    """Spell the same spans in another scheme.
-
-    Args:
-        tags: one sentence's tags, valid in `source`.
-        source: the scheme they are in.
-        target: the scheme that is wanted.
-
-    Returns:
-        As many tags, valid in `target`. Converting them back gives `tags` again.
+    """Convert one sentence's tags from the scheme `source` to the scheme `target`.
 
     Raises:
-        CorpusError: the tags are not valid in `source`, or no such scheme.
+        CorpusError: unknown scheme, or the tags are invalid in `source`.
     """
-    spans = tags_to_spans(tags, scheme=source)
-    return spans_to_tags(spans, length=len(tags), scheme=target)
+    return spans_to_tags(tags_to_spans(tags, scheme=source), length=len(tags), scheme=target)
 
 
 def find_unreadable_tag(tags: Sequence[str]) -> TagProblem | None:
-    """Find the first tag that no scheme knows (`PER`, `X-PER`, `B-`), which no repair can read."""
+    """Return the first tag that belongs to no scheme (`PER`, `X-PER`, `B-`) and that cannot be repaired."""
     for position, tag in enumerate(tags):
         if not any(is_valid_tag(tag, scheme=scheme) for scheme in ("BIOES", "BILOU")):
             return TagProblem(position, "O, or B, I, E, S, L or U, a hyphen and an entity type", repr(tag))
@@ -223,67 +199,54 @@ def find_unreadable_tag(tags: Sequence[str]) -> TagProblem | None:
 
 
 def repair_tags(tags: Sequence[str], *, scheme: str) -> tuple[tuple[str, ...], int]:
-    """Make tags valid without changing the spans that the CoNLL evaluation script would read in them.
+    """Encode the spans that lenient decoding finds as valid tags. Return them and the number of changes.
 
-    Args:
-        tags: one sentence's tags; each a prefix of any scheme and a type, or `O`.
-        scheme: the scheme in which they shall be valid.
-
-    Returns:
-        The valid tags, and how many of them were changed.
-
-    Raises:
-        CorpusError: a tag that no scheme knows, or no such scheme.
+    Tags that belong to no scheme (see `find_unreadable_tag`) must be excluded before.
     """
-    if validate_tags(tags, scheme=scheme) is None:
-        return tuple(tags), 0
-    if (problem := find_unreadable_tag(tags)) is not None:
-        raise _invalid(problem, scheme)
     spans = tags_to_spans(tags, scheme=scheme, lenient=True)
     repaired = spans_to_tags(spans, length=len(tags), scheme=scheme)
     return repaired, sum(old != new for old, new in zip(tags, repaired, strict=True))
 
 
 def transition_constraints(tag_names: Sequence[str], *, scheme: str | None) -> TransitionConstraints:
-    """Tabulate which tags may follow each other.
+    """Tabulate the transitions that a scheme allows.
 
     Args:
-        tag_names: a tag vocabulary of K entries; entries 0 and 1 are "<pad>" and "<unk>", never allowed.
-        scheme: the tag scheme, or None where tags spell no spans and any may follow any.
+        tag_names: a tag vocabulary of K entries. The reserved entries `<pad>` and `<unk>` are never allowed.
+        scheme: the tag scheme, or None if the tags do not encode spans and any tag may follow any other.
 
     Raises:
-        CorpusError: a tag that is not of the scheme, or no such scheme.
+        CorpusError: unknown scheme, or a tag that does not belong to it.
     """
+    tags = tag_names[NUM_RESERVED:]
     if scheme is not None:
         scheme = canonical_tag_scheme(scheme)
-        for index, tag in enumerate(tag_names[_NUM_SPECIAL_ENTRIES:]):
+        for position, tag in enumerate(tags, start=NUM_RESERVED):
             if not is_valid_tag(tag, scheme=scheme):
-                problem = TagProblem(index + _NUM_SPECIAL_ENTRIES, _expected_tag(scheme), repr(tag))
-                raise _invalid(problem, scheme)
+                raise _invalid(TagProblem(position, _expected_tag(scheme), repr(tag)), scheme)
 
-    def allowed(previous: str | None, tag: str | None) -> bool:
+    def allowed(previous: str, tag: str) -> bool:
         return scheme is None or _expected_instead(previous, tag, scheme) is None
 
-    special = [False] * _NUM_SPECIAL_ENTRIES
-    tags = tag_names[_NUM_SPECIAL_ENTRIES:]
+    reserved = [False] * NUM_RESERVED
     return TransitionConstraints(
-        start=special + [allowed(None, tag) for tag in tags],
-        end=special + [allowed(tag, None) for tag in tags],
-        transitions=[[False] * len(tag_names) for _ in special]
-        + [special + [allowed(previous, tag) for tag in tags] for previous in tags],
+        start=reserved + [allowed("O", tag) for tag in tags],
+        end=reserved + [allowed(tag, "O") for tag in tags],
+        transitions=[[False] * len(tag_names) for _ in reserved]
+        + [reserved + [allowed(previous, tag) for tag in tags] for previous in tags],
     )
 
 
 @lru_cache(maxsize=65536)
-def _expected_instead(previous: str | None, tag: str | None, scheme: str) -> str | None:
-    """Say what was expected instead of `tag` after `previous`, None where `tag` is right.
+def _expected_instead(previous: str, tag: str, scheme: str) -> str | None:
+    """Return what is valid instead of `tag` after `previous`, or None if `tag` is valid there.
 
-    None as a tag stands for a sentence's edge, which allows just what `O` does. `previous` is valid.
+    The start and the end of a sentence allow the same transitions as `O`, so callers pass `O` for both.
     """
-    if tag is not None and not is_valid_tag(tag, scheme=scheme):
+    if not is_valid_tag(tag, scheme=scheme):
         return _expected_tag(scheme)
-    previous_prefix, previous_type = _read_leniently(previous or "O")
-    prefix, entity_type = _read_leniently(tag or "O")
+    previous_prefix, previous_type = split_tag(previous)
+    prefix, entity_type = split_tag(tag)
     same_type = previous_prefix != "O" and entity_type == previous_type
     if scheme == "IOB1":
         if prefix == "B" and not same_type:
@@ -292,34 +255,20 @@ def _expected_instead(previous: str | None, tag: str | None, scheme: str) -> str
         if prefix == "I" and not same_type:
             return f"B-{entity_type}, or I-{entity_type} after B-{entity_type} or I-{entity_type}"
     else:
-        single, last = ("S", "E") if scheme == "BIOES" else ("U", "L")
+        last, single = _LAST_AND_SINGLE[scheme]
         if previous_prefix in "BI" and not (prefix in "IE" and same_type):
             return f"I-{previous_type} or {last}-{previous_type} after {previous}"
         if previous_prefix not in "BI" and prefix in "IE":
-            return f"O, B- or {single}- where no span is open"
+            return f"O, B- or {single}- outside a span"
     return None
 
 
-@lru_cache(maxsize=65536)
-def _read_leniently(tag: str) -> tuple[str, str]:
-    """Split a tag into a prefix of BIOES and a type; any other prefix before a type continues a span."""
-    prefix, _, entity_type = tag.partition("-")
-    prefix = _BILOU_TO_BIOES.get(prefix, prefix)
-    if prefix in ("B", "I", "E", "S"):
-        return prefix, entity_type
-    return ("I", entity_type) if entity_type and prefix != "O" else ("O", "")
-
-
-def _span_prefixes(length: int, scheme: str, follows_its_like: bool) -> str:
-    """Spell one span's prefixes, a letter per token."""
-    if scheme == "IOB1":
-        return ("B" if follows_its_like else "I") + "I" * (length - 1)
-    if scheme == "IOB2":
-        return "B" + "I" * (length - 1)
-    prefixes = "S" if length == 1 else "B" + "I" * (length - 2) + "E"
-    return (
-        "".join(_BIOES_TO_BILOU.get(prefix, prefix) for prefix in prefixes) if scheme == "BILOU" else prefixes
-    )
+def _span_prefixes(length: int, scheme: str, follows_same_type: bool) -> str:
+    """Return the prefixes of one span, one letter per token."""
+    if scheme in ("IOB1", "IOB2"):
+        return ("I" if scheme == "IOB1" and not follows_same_type else "B") + "I" * (length - 1)
+    last, single = _LAST_AND_SINGLE[scheme]
+    return single if length == 1 else "B" + "I" * (length - 2) + last
 
 
 def _expected_tag(scheme: str) -> str:
@@ -331,5 +280,5 @@ def _invalid(problem: TagProblem, scheme: str) -> CorpusError:
         f"tag {problem.position + 1} is not valid in {scheme}",
         expected=problem.expected,
         received=problem.received,
-        remedy="name the scheme that the tags are in, or have them repaired with tag_repair",
+        remedy="set the scheme that the tags are in, or set tag_repair to repair them",
     )

@@ -35,7 +35,7 @@ def split(tmp_path, encoder, scheme):
     return read_encoded_split(tmp_path / "split", tags=tags)
 
 
-def swapper(split, scheme, *, share=1.0, seed=3):
+def replacer(split, scheme, *, share=1.0, seed=3):
     numbers = AuxiliaryColumn("number", Vocabulary([]), np.arange(split.num_tokens, dtype=np.int32))
     return MentionReplacer(split, [numbers], tag_scheme=scheme, share=share, seed=seed)
 
@@ -47,40 +47,40 @@ def mentions(split, scheme):
 
 
 def test_a_mention_is_replaced_by_one_of_its_type_and_length_and_nothing_else_changes(split, scheme):
-    swap = swapper(split, scheme)
+    replacing = replacer(split, scheme)
     known = set(mentions(split, scheme))
     seen = set()
     for epoch in range(30):
-        swapped, _ = swap.swapped(epoch)
+        replaced, _ = replacing.replaced(epoch)
         for (tokens, tags), (old_tokens, old_tags) in zip(
-            swapped.sentences(), split.sentences(), strict=True
+            replaced.sentences(), split.sentences(), strict=True
         ):
             assert tags == old_tags
             inside = {i for _, start, stop in tags_to_spans(tags, scheme=scheme) for i in range(start, stop)}
             assert [t for i, t in enumerate(tokens) if i not in inside] == [
                 t for i, t in enumerate(old_tokens) if i not in inside
             ]
-        assert set(mentions(swapped, scheme)) <= known
-        seen |= {tokens[1] for tokens, _ in swapped.sentences() if tokens[0] == "in"}
-    assert seen == {"Paris", "Rome", "Oslo"}, "each mention of its kind comes in"
-    assert ("PER", "Bo") in known, "a mention without a like stays"
+        assert set(mentions(replaced, scheme)) <= known
+        seen |= {tokens[1] for tokens, _ in replaced.sentences() if tokens[0] == "in"}
+    assert seen == {"Paris", "Rome", "Oslo"}, "every mention of the same kind is drawn"
+    assert ("PER", "Bo") in known, "a mention without an equal stays"
 
 
-def test_what_comes_in_brings_its_auxiliary_tags(split, scheme):
-    swapped, (numbers,) = swapper(split, scheme).swapped(0)
-    np.testing.assert_array_equal(swapped.type_ids, split.type_ids[numbers.tag_ids])
+def test_a_replacement_brings_its_auxiliary_tags(split, scheme):
+    replaced, (numbers,) = replacer(split, scheme).replaced(0)
+    np.testing.assert_array_equal(replaced.type_ids, split.type_ids[numbers.tag_ids])
     assert (numbers.tag_ids != np.arange(split.num_tokens)).any()
 
 
-def test_the_share_is_kept(split, scheme):
+def test_the_share_of_mentions_is_replaced(split, scheme):
     none, half, whole = (np.zeros(split.num_tokens) for _ in range(3))
     for moved, share in ((none, 0.0), (half, 0.5), (whole, 1.0)):
-        swap = swapper(split, scheme, share=share)
+        replacing = replacer(split, scheme, share=share)
         for epoch in range(2000):
-            moved += (swap.sources(epoch) != np.arange(split.num_tokens)) / 2000
+            moved += (replacing.sources(epoch) != np.arange(split.num_tokens)) / 2000
     assert not none.any()
     np.testing.assert_allclose(half, whole / 2, atol=0.04)
-    # Paris, Rome and Oslo can come from two other places of three, New York and Los Angeles from one of two.
+    # Two of the three candidates differ for Paris, Rome and Oslo; one of two for New York and Los Angeles.
     expected = {
         "Paris": 2 / 3,
         "Rome": 2 / 3,
@@ -94,8 +94,8 @@ def test_the_share_is_kept(split, scheme):
     np.testing.assert_allclose(whole, [expected.get(token, 0.0) for token in tokens], atol=0.04)
 
 
-def test_seed_and_epoch_decide(split, scheme):
-    first = swapper(split, scheme).sources(1)
-    np.testing.assert_array_equal(first, swapper(split, scheme).sources(1))
-    others = [swapper(split, scheme).sources(2), swapper(split, scheme, seed=4).sources(1)]
+def test_the_draw_depends_on_seed_and_epoch(split, scheme):
+    first = replacer(split, scheme).sources(1)
+    np.testing.assert_array_equal(first, replacer(split, scheme).sources(1))
+    others = [replacer(split, scheme).sources(2), replacer(split, scheme, seed=4).sources(1)]
     assert any((other != first).any() for other in others)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,31 +12,48 @@ from seqlab.batching.prediction import predict_tags
 BUCKETS = [Bucket(4, 3), Bucket(6, 2)]
 
 
+def predict_logits(features):
+    """Two logits per token, which depend on its characters alone."""
+    is_odd = np.asarray(features["char_ids"]).sum(axis=-1, keepdims=True) % 2
+    return np.concatenate([1 - is_odd, is_odd], axis=-1).astype(np.float32)
+
+
+def decode_logits(logits, mask):
+    return np.where(mask, 2 + logits.argmax(axis=-1), 0)
+
+
 @pytest.mark.parametrize("overlap", [0, 2])
-def test_sentences_come_back_whole_and_in_order_with_each_tokens_own_prediction(make_split, overlap):
+def test_sentences_are_returned_whole_and_in_order_with_the_prediction_of_each_token(make_split, overlap):
     split = make_split([3, 15, 1, 6, 7])
     windows = cut_windows(split.offsets, max_length=6, overlap=overlap)
+    batches = evaluation_dataset(split, windows, BUCKETS)
+    predicted = list(predict_tags(predict_logits, decode_logits, batches, split=split, windows=windows))
+    assert [(tokens, gold) for tokens, gold, _ in predicted] == list(split.sentences())
+    characters = split.features["char_ids"][split.type_ids].sum(axis=-1)
+    assert [tag for _, _, tags in predicted for tag in tags] == [split.tags[2 + n % 2] for n in characters]
 
-    def decode(features):  # the tag is a function of the token's characters, so that it can be checked
-        return 2 + np.asarray(features["char_ids"]).sum(axis=-1) % 2
 
-    predicted = list(
-        predict_tags(decode, evaluation_dataset(split, windows, BUCKETS), split=split, windows=windows)
+def test_every_sentence_is_decoded_once(make_split):
+    split = make_split([3, 15, 1, 6, 7])
+    windows = cut_windows(split.offsets, max_length=6, overlap=2)
+
+    def decode(logits, mask):
+        """Number the real tokens of each row, so that a second decoding would start again at 0."""
+        return np.where(mask, mask.cumsum(axis=1) - 1, 0)
+
+    numbered = predict_tags(
+        predict_logits,
+        decode,
+        evaluation_dataset(split, windows, BUCKETS),
+        split=replace(split, tags=[str(i) for i in range(15)]),
+        windows=windows,
     )
-    assert [tokens for tokens, _, _ in predicted] == [tokens for tokens, _ in split.sentences()]
-    assert [gold for _, gold, _ in predicted] == [gold for _, gold in split.sentences()]
-    position = 0
-    for _, _, tags in predicted:
-        for tag in tags:
-            characters = split.features["char_ids"][split.type_ids[position]]
-            assert tag == split.tags[2 + characters.sum() % 2]
-            position += 1
-    assert position == split.num_tokens
+    assert [tags for _, _, tags in numbered] == [[str(i) for i in range(n)] for n in split.lengths]
 
 
-def test_missing_rows_are_noticed(make_split):
+def test_missing_rows_raise(make_split):
     split = make_split([3, 2, 1])
     windows = cut_windows(split.offsets, max_length=6)
     batches = list(evaluation_dataset(split, windows, [Bucket(6, 2)]))[:1]
-    with pytest.raises(ValueError, match="5 tokens were scored, but the split has 6"):
-        list(predict_tags(lambda f: np.zeros_like(f["token_ids"]), batches, split=split, windows=windows))
+    with pytest.raises(ValueError, match="tags were predicted for 5 of the split's 6 tokens"):
+        list(predict_tags(predict_logits, decode_logits, batches, split=split, windows=windows))

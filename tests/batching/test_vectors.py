@@ -32,11 +32,6 @@ def test_an_empty_file_holds_no_vectors(tmp_path):
     assert vectors.shape == (0, 0)
 
 
-def test_only_the_wanted_forms_are_kept(tmp_path):
-    forms, _ = read_vectors(write(tmp_path, "a 1\nb 2\nc 3\n"), lowercase=True, only={"b"})
-    assert forms == ["b"]
-
-
 def test_entries_without_a_vector_hold_nan(tmp_path):
     table = embeddings_for(["<pad>", "<unk>", "cat"], ["cat"], np.array([[3.0, 4.0]], np.float32))
     assert np.isnan(table[:2]).all()
@@ -57,5 +52,5 @@ def test_a_bad_line_is_named(tmp_path, text, message):
 
 
 def test_a_missing_file_names_the_parameter(tmp_path):
-    with pytest.raises(SeqlabError, match=r"no file of word vectors\n  remedy: correct embedder.vectors"):
+    with pytest.raises(SeqlabError, match=r"does not exist\n  remedy: correct embedder.vectors"):
         read_vectors(tmp_path / "none.txt", lowercase=True)

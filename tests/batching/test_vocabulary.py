@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from seqlab.batching.vocabulary import PADDING_ID, UNKNOWN_ID, Vocabulary
+from seqlab.batching.vocabulary import Vocabulary
 
 
 def test_reserved_ids_come_first_and_real_entries_from_two_on():
     vocabulary = Vocabulary(["the", "cat"])
     assert vocabulary.entries == ["<pad>", "<unk>", "the", "cat"]
-    assert vocabulary.ids(["cat", "dog", "the"]) == [3, UNKNOWN_ID, 2]
+    assert vocabulary.ids(["cat", "dog", "the"]) == [3, 1, 2]
 
 
 def test_a_token_spelt_like_padding_is_unknown_and_never_padding():
     vocabulary = Vocabulary(["the"])
-    assert vocabulary.ids(["<pad>", "<unk>"]) == [UNKNOWN_ID, UNKNOWN_ID]
-    assert PADDING_ID not in vocabulary.ids(["<pad>"])
+    assert vocabulary.ids(["<pad>", "<unk>"]) == [1, 1]
+    assert 0 not in vocabulary.ids(["<pad>"])
 
 
 def test_from_counts_orders_by_frequency_then_code_point_and_leaves_rare_entries_out():
@@ -29,11 +29,11 @@ def test_it_round_trips_through_its_file(tmp_path):
 
 
 def test_repeated_entries_are_refused():
-    with pytest.raises(ValueError, match="must differ"):
+    with pytest.raises(ValueError, match="must be distinct"):
         Vocabulary(["a", "a"])
 
 
 def test_a_file_without_the_reserved_entries_is_refused(tmp_path):
     (tmp_path / "v.json").write_text('["a", "b", "c"]')
-    with pytest.raises(ValueError, match="begins with <pad> and <unk>"):
+    with pytest.raises(ValueError, match="starts with <pad> and <unk>"):
         Vocabulary.read(tmp_path / "v.json")

@@ -50,7 +50,7 @@ def test_summary_shows_scores_and_says_what_is_synthetic(repository, capsys):
 
 def test_summary_says_what_is_missing(repository):
     row, corpora = summary_row("ner", root=repository)
-    assert "not there yet" in row[3]
+    assert "missing" in row[3]
     assert "metrics/ner/corpus.json" in row[3]
     assert corpora == {}
 
@@ -84,12 +84,12 @@ def test_corpora_lists_and_searches(repository, capsys):
 def test_an_error_for_the_user_has_no_traceback(repository, capsys):
     (repository / "params.yaml").unlink()
     assert main(["summary"]) == 1
-    assert capsys.readouterr().err.startswith("error: params.yaml: no parameters")
+    assert capsys.readouterr().err.startswith("error: params.yaml: the file does not exist")
 
 
 def test_replay_with_nothing_pending(repository, capsys):
     assert main(["replay"]) == 0
-    assert capsys.readouterr().out == "nothing waits to be sent\n"
+    assert capsys.readouterr().out == "nothing is pending\n"
 
 
 def test_ui_prints_where_each_tasks_runs_are_and_becomes_the_server(repository, capsys, monkeypatch):

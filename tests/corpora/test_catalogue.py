@@ -7,19 +7,6 @@ from seqlab.corpora.catalogue import STANDALONE_CORPORA
 BY_NAME = {corpus.name: corpus for corpus in STANDALONE_CORPORA}
 
 
-@pytest.mark.parametrize(
-    ("name", "tasks"),
-    [
-        ("sample", ("ner", "pos")),
-        ("conll2003", ("ner", "pos")),
-        ("conll2002/es", ("ner", "pos")),
-        ("wnut17", ("ner",)),
-    ],
-)
-def test_a_corpus_knows_its_tasks(name, tasks):
-    assert BY_NAME[name].tasks == tasks
-
-
 def test_tag_columns_are_all_but_the_token():
     assert BY_NAME["conll2003"].tag_columns == ("pos", "chunks", "ner")
 

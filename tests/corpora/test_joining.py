@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from seqlab.corpora.joining import join_by_id, join_in_order
+from seqlab.corpora.joining import UniversalNerLayout, join_by_id, join_in_order
 from seqlab.corpus.blocks import scan_blocks
 from seqlab.corpus.conll import ConllLayout
 from seqlab.errors import CorpusError
@@ -50,10 +50,10 @@ def test_sentences_join_in_order_whatever_their_ids(blocks):
 @pytest.mark.parametrize("join", [join_by_id, join_in_order])
 def test_tokens_must_agree(blocks, join):
     assert message(join(blocks("ud", "a: Yes", "b: Ann ran"), blocks("ner", "a: Yes", "b: Ann runs"))) == (
-        "ner:6: the tokens of a sentence do not agree, from token 2 on\n"
+        "ner:6: the tokens of a sentence differ, starting at token 2\n"
         "  expected: 'ran', as at ud:6\n"
         "  received: 'runs'\n"
-        "  remedy: the two files are not of the same version: take the commits that belong together"
+        "  remedy: the two files are different versions: use the commits that belong together"
     )
 
 
@@ -94,5 +94,35 @@ def test_ids_must_be_there_and_be_unique(blocks):
     without = message(join_by_id(blocks("ud", *good), blocks("ner", ": Yes")))
     twice = message(join_by_id(blocks("ud", *good), blocks("ner", "a: Yes", "a: Yes")))
     assert "ner:1: a sentence has no id" in without
-    assert "ner:5: a sentence's id is not its own" in twice
+    assert "ner:5: a sentence has a duplicate id" in twice
     assert "received: a, as in line 2" in twice
+
+
+def scan(tmp_path, text):
+    path = tmp_path / "x.iob2"
+    path.write_text(text)
+    return list(scan_blocks(path, layout=UniversalNerLayout(), display_name="x.iob2"))
+
+
+def test_notes_may_be_there_or_not(tmp_path):
+    first, second = scan(
+        tmp_path,
+        "# sent_id = a-1\n# text = Ann ran\n1\tAnn\tB-PER\t-\tstephen\n2\tran\tO\n\t\n1\t#\tO\t-\t-\n",
+    )
+    assert first.metadata("sent_id") == "a-1"
+    assert first.column("token") == ("Ann", "ran")
+    assert first.column("ner") == ("B-PER", "O")
+    assert second.column("token") == ("#",)
+    assert second.lines == [6]
+
+
+@pytest.mark.parametrize("row", ["2\tAnn\tO", "1\tAnn", "1\t\tO", "1 Ann O"])
+def test_other_lines_are_errors(tmp_path, row):
+    (error,) = scan(tmp_path, row + "\n")
+    assert isinstance(error, CorpusError)
+    assert str(error) == (
+        "x.iob2:1: this line is not a word with a tag\n"
+        "  expected: 1, a word and a tag, separated by tabs\n"
+        f"  received: {row!r}\n"
+        "  remedy: number the words of each sentence from 1, and put a blank line after each sentence"
+    )

@@ -135,7 +135,7 @@ def test_conllu_is_known_by_its_ending(own, raw):
 def test_formats_are_not_mixed(own, raw):
     (own / "a.conllu").write_text(CONLLU)
     with pytest.raises(
-        CorpusError, match=r"corpus\.files: formats are mixed\n.*\n  received: a\.conllu and dev\.txt"
+        CorpusError, match=r"corpus\.files: the formats are mixed\n.*\n  received: a\.conllu and dev\.txt"
     ):
         copy(own, raw, train=str(own / "a.conllu"))
 
@@ -153,14 +153,14 @@ def test_a_missing_file_names_the_parameter_and_the_path(own, raw, split, monkey
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_path_that_is_not_set(own, raw, split):
     with pytest.raises(
-        CorpusError, match=rf"corpus\.files\.{split}: no path\n  expected: a file or a folder"
+        CorpusError, match=rf"corpus\.files\.{split}: the path is empty\n  expected: a file or a folder"
     ):
         copy(own, raw, **{split: ""})
 
 
 def test_an_empty_folder(own, raw):
     (own / "empty").mkdir()
-    with pytest.raises(CorpusError, match=r"corpus\.files\.dev: a folder without files"):
+    with pytest.raises(CorpusError, match=r"corpus\.files\.dev: the folder has no files"):
         copy(own, raw, dev=str(own / "empty"))
 
 
@@ -168,7 +168,7 @@ def test_a_failure_leaves_the_corpus_that_was_there(own, raw):
     copy(own, raw)
     before = {path.name: path.read_bytes() for path in raw.iterdir()}
     (own / "train.txt.gz").write_bytes(gzip.compress(TRAIN.encode())[:-9])
-    with pytest.raises(CorpusError, match="the compressed file is cut or broken"):
+    with pytest.raises(CorpusError, match="the compressed file is truncated or corrupt"):
         copy(own, raw, train=str(own / "train.txt.gz"))
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == before
     assert [path.name for path in raw.parent.iterdir()] == ["raw"]
@@ -193,7 +193,7 @@ def test_a_column_that_the_corpus_does_not_have(own, raw):
         "corpus files: the corpus has no such tag column\n"
         "  expected: one of upos, ner\n"
         "  received: 'xpos'\n"
-        "  remedy: set the task's column to one of them, or leave the task out"
+        "  remedy: set the task's column to one of them, or remove the task"
     )
 
 

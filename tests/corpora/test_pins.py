@@ -4,22 +4,22 @@ import hashlib
 
 import pytest
 
-from seqlab.corpora.pins import Pin, PinMismatchError, matches_pin, verify_pin
+from seqlab.corpora.pins import Pin, PinMismatchError, Source, verify
 from seqlab.errors import CorpusError
 
-CONTENT = b"Ann\tPROPN\nran\tVERB\n\n"
+TEXT = b"Ann\tPROPN\nran\tVERB\n\n"
 
 
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "train.conll"
-    path.write_bytes(CONTENT)
+    path.write_bytes(TEXT)
     return path
 
 
 def refusal(path, pin):
     with pytest.raises(PinMismatchError) as caught:
-        verify_pin(path, pin, source="https://example.org/train.conll")
+        verify(path, pin, source="https://example.org/train.conll")
     return str(caught.value)
 
 
@@ -37,7 +37,7 @@ def test_a_git_blob_pin_is_the_id_that_git_gives(tmp_path, content, blob_id):
 
 
 def test_a_sha256_pin_is_the_content_s_hash(file):
-    assert Pin.of_file(file) == Pin("sha256", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
+    assert Pin.of_file(file) == Pin("sha256", hashlib.sha256(TEXT).hexdigest(), len(TEXT))
 
 
 @pytest.mark.parametrize(
@@ -60,42 +60,42 @@ def test_what_is_no_pin_is_refused(text):
 def test_the_right_bytes_pass(file):
     for algorithm in ("sha256", "git-blob"):
         pin = Pin.of_file(file, algorithm=algorithm)
-        verify_pin(file, pin, source="here")
-        assert matches_pin(file, pin)
+        verify(file, pin, source="here")
+        assert pin.matches(file)
 
 
 def test_a_missing_file_does_not_match(tmp_path):
-    assert not matches_pin(tmp_path / "none", Pin("sha256", "0" * 64))
+    assert not Pin("sha256", "0" * 64).matches(tmp_path / "none")
 
 
 def test_wrong_bytes_of_the_right_length_are_refused_with_both_hashes(file):
     pin = Pin.of_file(file)
-    file.write_bytes(CONTENT.replace(b"A", b"B"))
+    file.write_bytes(TEXT.replace(b"A", b"B"))
     received = Pin.of_file(file)
     assert refusal(file, pin) == (
-        "https://example.org/train.conll: the file's bytes are not the pinned ones\n"
+        "https://example.org/train.conll: the file's bytes differ from the pinned ones\n"
         f"  expected: sha256:{pin.digest}\n"
         f"  received: sha256:{received.digest}\n"
-        "  remedy: fetch it again; if it stays so, the copy at that place is damaged or another version. "
-        "Nothing of it was kept"
+        "  remedy: download it again; if the error persists, this location has another version or a damaged "
+        "copy. No bytes were kept"
     )
-    assert not matches_pin(file, pin)
+    assert not pin.matches(file)
 
 
 def test_a_truncated_file_is_named_so(file):
     pin = Pin.of_file(file)
-    file.write_bytes(CONTENT[:7])
-    assert f"the file is truncated: 7 bytes where {len(CONTENT)} were expected" in refusal(file, pin)
+    file.write_bytes(TEXT[:7])
+    assert f"the file is truncated: 7 bytes instead of {len(TEXT)}" in refusal(file, pin)
 
 
 def test_a_longer_file_is_another_one(file):
     pin = Pin.of_file(file)
-    file.write_bytes(CONTENT * 2)
-    assert f"the file is another one: {2 * len(CONTENT)} bytes where {len(CONTENT)}" in refusal(file, pin)
+    file.write_bytes(TEXT * 2)
+    assert f"the file has another size: {2 * len(TEXT)} bytes instead of {len(TEXT)}" in refusal(file, pin)
 
 
 def test_without_a_size_other_bytes_are_just_that(file):
-    assert "the file's bytes are not the pinned ones" in refusal(file, Pin("git-blob", "0" * 40))
+    assert "the file's bytes differ from the pinned ones" in refusal(file, Pin("git-blob", "0" * 40))
 
 
 @pytest.mark.parametrize(
@@ -106,5 +106,25 @@ def test_an_html_page_is_named_so(file, page):
     pin = Pin.of_file(file)
     file.write_bytes(page)
     message = refusal(file, pin)
-    assert "an HTML page came instead of the file" in message
+    assert "the server sent an HTML page instead of the file" in message
     assert "open the address in a browser" in message
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("https://example.org/a/train.conll", "example.org/a/train.conll"),
+        ("https://example.org:8080/a/train.conll?raw=true", "example.org/a/train.conll"),
+        ("https://example.org/a%20b/train.conll", "example.org/a b/train.conll"),
+    ],
+)
+def test_files_lie_below_the_host_s_name(url, path):
+    assert Source(url, Pin("sha256", "0" * 64)).mirror_path == path
+
+
+@pytest.mark.parametrize(
+    "url", ["train.conll", "https://example.org/../../etc/passwd", "https://e.org/%2e%2e/a"]
+)
+def test_an_address_that_leaves_the_mirror_is_refused(url):
+    with pytest.raises(CorpusError, match="this address has no path below a mirror"):
+        _ = Source(url, Pin("sha256", "0" * 64)).mirror_path

@@ -21,7 +21,7 @@ def test_universal_ner_comes_in_at_least_six_languages():
 
 @pytest.mark.parametrize("corpus", universal_ner_corpora(), ids=lambda corpus: corpus.name)
 def test_each_universal_ner_corpus_has_words_and_entities_of_each_split(corpus):
-    assert corpus.tasks == ("ner", "pos")
+    assert corpus.tag_columns == ("upos", "xpos", "ner")
     assert corpus.join in ("sent_id", "order")
     assert [source.split for source in corpus.sources if source.role == "words"] == SPLITS
     assert [source.split for source in corpus.sources if source.role == "entities"] == SPLITS
@@ -51,7 +51,7 @@ def test_english_is_joined_at_the_commits_that_agree():
 def test_every_treebank_of_universal_dependencies_has_a_name():
     corpora = by_name(universal_dependencies_corpora())
     assert len(corpora) > 200
-    assert corpora["ud/en_ewt"].tasks == ("pos",)
+    assert corpora["ud/en_ewt"].tag_columns == ("upos", "xpos")
     assert corpora["ud/en_ewt"].title == "Universal Dependencies 2.10, English-EWT"
     assert [source.split for source in corpora["ud/en_ewt"].sources] == SPLITS
     assert all(source.pin.size for corpus in corpora.values() for source in corpus.sources)
@@ -71,7 +71,5 @@ def test_a_split_may_be_in_several_files():
 def test_without_its_checksums_the_remedy_is_told(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     universal_dependencies_corpora.cache_clear()
-    with pytest.raises(
-        CorpusError, match="install the version of tensorflow-datasets that the lock file names"
-    ):
+    with pytest.raises(CorpusError, match="install the version of tensorflow-datasets in the lock file"):
         universal_dependencies_corpora()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from seqlab.corpus.blocks import Block, scan_blocks
+import pytest
+
+from seqlab.corpus.blocks import Block, column_of, scan_blocks
 from seqlab.corpus.conll import ConllLayout
 from seqlab.errors import CorpusError
 
@@ -25,7 +27,7 @@ def test_a_block_has_all_columns_and_its_comments(tmp_path):
     assert not block.broken
 
 
-def test_scanning_goes_on_after_errors_and_marks_what_lost_lines(tmp_path):
+def test_scanning_continues_after_errors_and_marks_blocks_with_missing_lines(tmp_path):
     bad_row, lost, bad_bytes, broken, whole = scan(
         tmp_path, b"a\tX\n\n\tX\tO\nb\tX\tO\n\xff\tX\tO\nc\tX\tO\n\nd\tX\tO\n"
     )
@@ -40,10 +42,22 @@ def test_scanning_goes_on_after_errors_and_marks_what_lost_lines(tmp_path):
     assert whole.column("token") == ("d",)
 
 
-def test_all_problems_of_a_row_are_named(tmp_path):
+def test_all_errors_of_a_row_are_reported(tmp_path):
     first, second = scan(tmp_path, b"\tX \tO\n")
     assert isinstance(first, CorpusError)
     assert [(error.column, error.what) for error in (first, second)] == [
         (1, "empty token"),
-        (2, "space beside the column upos"),
+        (2, "space beside column upos"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "columns"),
+    [
+        ("10\tAnn\tB-PER\t-", ["10", "Ann", "B-PER"], [1, 4, 8]),
+        ("\tX\t\tX", ["", "X", "", "X"], [1, 2, 4, 5]),
+        ("  a \t aa", ["a", "aa"], [3, 7]),
+    ],
+)
+def test_the_column_of_a_field(text, fields, columns):
+    assert [column_of(text, fields, index) for index in range(len(fields))] == columns

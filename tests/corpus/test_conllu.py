@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from seqlab.corpus.conllu import read_conllu, scan_conllu
+from seqlab.corpus.blocks import read_sentences, scan_blocks
+from seqlab.corpus.conllu import ConlluLayout
 from seqlab.errors import CorpusError
 
 TEXT = """\
@@ -27,27 +28,37 @@ ROW = "{id}\t{token}\tl\t{upos}\tX\t_\t0\troot\t_\t_\n"
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "a.conllu"
+def scan(tmp_path):
+    def scan_text(text, tag_column=None):
+        path = tmp_path / "a.conllu"
+        path.write_text(text)
+        return scan_blocks(path, layout=ConlluLayout(tag_column), display_name="my.conllu")
+
+    return scan_text
 
 
-def test_words_are_read_and_ranges_and_empty_nodes_are_not(path):
-    path.write_text(TEXT)
-    first, second = read_conllu(path, tag_column="upos", display_name="my.conllu")
+@pytest.fixture
+def read(scan):
+    def read_text(text, *, tag_column="upos"):
+        return list(read_sentences(scan(text, tag_column), tag_column=tag_column))
+
+    return read_text
+
+
+def test_ranges_and_empty_nodes_are_ignored(read):
+    first, second = read(TEXT)
     assert first.tokens == ("vamos", "nos", "a", "el", "#", "10 000")
     assert first.tags == ("VERB", "PRON", "ADP", "DET", "SYM", "NOUN")
     assert (first.file, first.line) == ("my.conllu", 5)
     assert (second.tokens, second.line) == (("sí",), 16)
 
 
-def test_the_other_tags(path):
-    path.write_text(TEXT)
-    assert [sentence.tags for sentence in read_conllu(path, tag_column="xpos")][1] == ("I",)
+def test_the_other_tags(read):
+    assert read(TEXT, tag_column="xpos")[1].tags == ("I",)
 
 
-def test_comments_are_kept_as_provenance(path):
-    path.write_text(TEXT)
-    blocks = list(scan_conllu(path))
+def test_blocks_have_metadata(scan):
+    blocks = list(scan(TEXT))
     assert [block.metadata("sent_id") for block in blocks] == ["d-1", "d-2"]
     assert blocks[0].metadata("text") == "vámonos al # mar"
 
@@ -57,11 +68,11 @@ def test_comments_are_kept_as_provenance(path):
     [
         (
             "1\ta\tl\tX\n",
-            "my.conllu:1: wrong number of columns\n  expected: the 10 columns of CoNLL-U between tabs",
+            "my.conllu:1: wrong number of columns\n  expected: the 10 columns of CoNLL-U separated by tabs",
         ),
         (
             ROW.format(id=1, token="", upos="X"),
-            "my.conllu:1:3: empty token\n  expected: at least one character, '_'",
+            "my.conllu:1:3: empty token\n  expected: at least one character\n",
         ),
         (ROW.format(id=1, token="a", upos=""), "my.conllu:1:7: empty field in column upos\n"),
         (
@@ -70,7 +81,7 @@ def test_comments_are_kept_as_provenance(path):
         ),
         (
             ROW.format(id="x", token="a", upos="X"),
-            "received: 'x'\n  remedy: number each sentence's words from 1",
+            "received: 'x'\n  remedy: number the words of each sentence from 1",
         ),
         (
             ROW.format(id=1, token="a", upos="_"),
@@ -79,23 +90,16 @@ def test_comments_are_kept_as_provenance(path):
         ("# text\n", "my.conllu:1: no sentences\n"),
     ],
 )
-def test_errors(path, text, expected):
-    path.write_text(text)
+def test_errors(read, text, expected):
     with pytest.raises(CorpusError) as caught:
-        list(read_conllu(path, tag_column="upos", display_name="my.conllu"))
+        read(text)
     assert expected in str(caught.value)
 
 
-def test_scanning_names_one_problem_for_one_bad_line(path):
-    path.write_text(ROW.format(id=1, token="a", upos="X") + "2\tb\n" + ROW.format(id=3, token="c", upos="X"))
-    error, block = scan_conllu(path)
+def test_an_invalid_line_is_one_error(scan):
+    error, block = scan(
+        ROW.format(id=1, token="a", upos="_") + "2\tb\n" + ROW.format(id=3, token="c", upos="X")
+    )
     assert isinstance(error, CorpusError)
     assert error.line == 2
     assert block.column("token") == ("a", "c")
-
-
-def test_columns_that_are_no_tags_are_refused_at_once(path):
-    with pytest.raises(
-        CorpusError, match=r"no such tag column\n  expected: one of upos, xpos\n  received: 'ner'"
-    ):
-        read_conllu(path, tag_column="ner")

@@ -1,4 +1,4 @@
-"""Arbitrary bytes give sentences or an error with a line, nothing else."""
+"""Arbitrary bytes yield sentences or an error with a line, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqlab.corpus import blocks
+from seqlab.corpus.blocks import read_sentences, scan_blocks
 from seqlab.corpus.checking import check_files, format_report
-from seqlab.corpus.conll import read_conll
-from seqlab.corpus.conllu import read_conllu
+from seqlab.corpus.conll import ConllLayout
+from seqlab.corpus.conllu import ConlluLayout
 from seqlab.errors import CorpusError
 
 PIECES = [
@@ -50,7 +52,7 @@ def path(tmp_path_factory):
 
 
 def read_all(sentences):
-    """Read to the end or to an error; both must say where."""
+    """Read to the end or to the first error; sentences and errors must have a line."""
     found, failure = [], None
     try:
         found.extend(sentences)
@@ -71,27 +73,20 @@ def read_all(sentences):
 )
 def test_read_conll(path, content, separator, comment_prefix, tag_scheme, tag_repair):
     path.write_bytes(content)
-    sentences = read_conll(
-        path,
-        columns=["token", "ner"],
-        tag_column="ner",
-        separator=separator,
-        comment_prefix=comment_prefix,
-        tag_scheme=tag_scheme,
-        tag_repair=tag_repair,
-        display_name="my.conll",
-        max_sentence_tokens=5,
-    )
-    read_all(sentences)
+    layout = ConllLayout(("token", "ner"), separator, comment_prefix)
+    scanned = scan_blocks(path, layout=layout, display_name="my.conll")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "MAX_SENTENCE_TOKENS", 5)
+        read_all(read_sentences(scanned, tag_column="ner", tag_scheme=tag_scheme, tag_repair=tag_repair))
 
 
 @FUZZ
 @given(content=CONTENT, packed=st.sampled_from([".gz", ".zst"]))
-def test_read_what_only_calls_itself_compressed(path, content, packed):
+def test_read_files_that_are_not_compressed(path, content, packed):
     packed_path = path.with_suffix(packed)
     packed_path.write_bytes(content)
     with suppress(CorpusError):
-        list(read_conll(packed_path, columns=["token", "ner"], tag_column="ner"))
+        list(scan_blocks(packed_path, layout=ConllLayout(("token", "ner"))))
 
 
 @FUZZ
@@ -109,7 +104,8 @@ def test_read_what_only_calls_itself_compressed(path, content, packed):
 )
 def test_read_conllu(path, content):
     path.write_bytes(content)
-    read_all(read_conllu(path, tag_column="upos", display_name="my.conll"))
+    scanned = scan_blocks(path, layout=ConlluLayout("upos"), display_name="my.conll")
+    read_all(read_sentences(scanned, tag_column="upos"))
 
 
 @FUZZ
@@ -118,7 +114,6 @@ def test_check(path, first, second):
     other = path.with_name("b.conll")
     path.write_bytes(first)
     other.write_bytes(second)
-    report = check_files([path, other], columns=["token", "ner"], tag_schemes={"ner": "IOB2"})
-    assert format_report(report).endswith(f"{len(report.errors)} errors, {len(report.warnings)} warnings")
-    for checked in report.files:
-        assert checked.sentences or any(error.file == checked.file for error in report.errors)
+    files = check_files([path, other], layout=ConllLayout(("token", "ner")), tag_schemes={"ner": "IOB2"})
+    assert format_report(files).endswith(("warning", "warnings"))
+    assert all(checked.lengths or checked.errors.listed for checked in files)

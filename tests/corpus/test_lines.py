@@ -23,7 +23,7 @@ def write(tmp_path, content, name="a.conll"):
     ("name", "pack"),
     [("a.conll", bytes), ("a.conll.gz", gzip.compress), ("a.conll.zst", zstandard.ZstdCompressor().compress)],
 )
-def test_plain_and_compressed_files_read_alike(tmp_path, name, pack):
+def test_plain_and_compressed_files_have_the_same_lines(tmp_path, name, pack):
     assert list(scan_lines(write(tmp_path, pack(TEXT.encode()), name))) == LINES
 
 
@@ -50,12 +50,12 @@ def test_line_ends_and_byte_order_marks(tmp_path, content, lines):
     assert list(scan_lines(write(tmp_path, content))) == lines
 
 
-def test_lines_longer_than_a_chunk_are_put_together(tmp_path):
+def test_lines_longer_than_a_chunk(tmp_path):
     lines = ["x" * 700_000, "é" * 300_000, "end"]
     assert list(scan_lines(write(tmp_path, "\n".join(lines).encode()))) == lines
 
 
-def test_latin_1_is_named_and_reading_goes_on(tmp_path):
+def test_a_latin_1_line_is_an_error_and_reading_continues(tmp_path):
     first, error, last = scan_lines(
         write(tmp_path, "Zürich\nab café\nend".encode("latin-1").replace(b"\xfc", b"u"))
     )
@@ -69,11 +69,11 @@ def test_latin_1_is_named_and_reading_goes_on(tmp_path):
     )
 
 
-def test_nul_is_an_error_of_its_line(tmp_path):
+def test_a_nul_is_an_error_in_its_line(tmp_path):
     _, error, last = scan_lines(write(tmp_path, b"a\nb\0c\nd\n"), display_name="my.conll")
     assert str(error) == (
         "my.conll:2:2: NUL in the text\n"
-        "  expected: text in UTF-8, its lines ended by LF or CRLF\n"
+        "  expected: text in UTF-8 with LF or CRLF at the end of each line\n"
         "  received: '\\x00'\n"
         "  remedy: remove it, or if the file is in UTF-16: iconv -f UTF-16 -t UTF-8 my.conll"
     )
@@ -86,28 +86,28 @@ def test_a_carriage_return_inside_a_line_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "pack"), [("a.gz", gzip.compress), ("a.zst", zstandard.compress)])
-def test_a_cut_archive_is_refused(tmp_path, name, pack):
+def test_a_truncated_file_raises(tmp_path, name, pack):
     packed = pack(os.urandom(50_000).hex().encode())
     with pytest.raises(
-        CorpusError, match=rf"{name}.*: the compressed file is cut or broken\n  received: .*end"
+        CorpusError, match=rf"{name}.*: the compressed file is truncated or corrupt\n  received: .*end"
     ):
         list(scan_lines(write(tmp_path, packed[: len(packed) // 2], name)))
 
 
 @pytest.mark.parametrize("name", ["a.gz", "a.zst"])
-def test_what_is_no_archive_is_refused(tmp_path, name):
-    with pytest.raises(CorpusError, match="the compressed file is cut or broken"):
+def test_a_file_that_is_not_compressed_raises(tmp_path, name):
+    with pytest.raises(CorpusError, match="the compressed file is truncated or corrupt"):
         list(scan_lines(write(tmp_path, b"<html>not found</html>", name)))
 
 
-def test_a_flipped_byte_in_an_archive_is_refused(tmp_path):
+def test_a_flipped_byte_in_a_compressed_file_raises(tmp_path):
     packed = bytearray(gzip.compress(b"a\tO\n" * 1000))
     packed[-6] ^= 1
-    with pytest.raises(CorpusError, match="the compressed file is cut or broken"):
+    with pytest.raises(CorpusError, match="the compressed file is truncated or corrupt"):
         list(scan_lines(write(tmp_path, bytes(packed), "a.gz")))
 
 
-def test_a_line_without_end_is_refused_in_bounded_memory(tmp_path):
+def test_an_overlong_line_raises(tmp_path):
     path = write(tmp_path, gzip.compress(b"a\n" + b"x" * 40_000_000), "a.gz")
     with pytest.raises(
         CorpusError, match=r"a\.gz:2: the line is too long\n  expected: at most 1048576 bytes"

@@ -22,7 +22,7 @@ def write(directory, **changes):
     return write_manifest(directory, **(arguments | changes))
 
 
-def test_what_is_written_is_read(directory):
+def test_a_written_manifest_can_be_read(directory):
     manifest = write(directory, title="X", licence="CC0-1.0", synthetic=True, comment_prefix=None)
     assert read_manifest(directory) == manifest
     sha256 = hashlib.sha256(b"dev\tO\n").hexdigest()
@@ -43,7 +43,7 @@ def test_what_is_written_is_read(directory):
     assert manifest["tag_schemes"] == {"ner": "IOB2"}
 
 
-def test_the_digest_changes_with_content_alone(directory):
+def test_the_digest_depends_only_on_the_content(directory):
     digest = write(directory)["digest"]
     assert write(directory, title="another")["digest"] == digest
     shared = write(directory, shares={"dev": {"seed": 1, "share": 0.1, "taken": True}})["digest"]
@@ -51,7 +51,7 @@ def test_the_digest_changes_with_content_alone(directory):
     assert len({digest, shared, write(directory)["digest"]}) == 3
 
 
-def test_several_files_make_one_split(directory):
+def test_a_split_of_several_files(directory):
     files = {
         "train": {"train.conll": "a", "dev.conll": "b"},
         "dev": {"dev.conll": "b"},
@@ -63,9 +63,9 @@ def test_several_files_make_one_split(directory):
     assert train["sha256"] not in {file["sha256"] for file in train["files"]}
 
 
-def test_a_missing_manifest_names_the_stage_that_writes_it(tmp_path):
+def test_a_missing_manifest_raises_and_names_the_stage_that_writes_it(tmp_path):
     with pytest.raises(
-        CorpusError, match=r"corpus\.json: there is no corpus\n  remedy: run the download stage"
+        CorpusError, match=r"corpus\.json: no corpus in this folder\n  remedy: run the download stage"
     ):
         read_manifest(tmp_path)
 
@@ -79,8 +79,8 @@ def test_a_missing_manifest_names_the_stage_that_writes_it(tmp_path):
         (json.dumps({"name": "x"}).encode(), "received: JSON without citation, columns,"),
     ],
 )
-def test_what_is_no_manifest_is_refused(tmp_path, content, received):
+def test_an_invalid_manifest_raises(tmp_path, content, received):
     (tmp_path / "corpus.json").write_bytes(content)
-    with pytest.raises(CorpusError, match="this is no manifest of a corpus") as caught:
+    with pytest.raises(CorpusError, match="not a corpus manifest") as caught:
         read_manifest(tmp_path)
     assert received in str(caught.value)

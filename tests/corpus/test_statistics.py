@@ -43,12 +43,12 @@ def test_dev_is_compared_with_train(statistics):
     assert list(dev["tags"]) == ["X", "Z", "W", "Y"]
 
 
-def test_splits_keep_their_order_and_go_into_json(statistics):
+def test_splits_keep_their_order_and_are_json_serialisable(statistics):
     assert list(statistics["splits"]) == ["dev", "train"]
     assert json.loads(json.dumps(statistics)) == statistics
 
 
-def test_without_train_nothing_is_unseen():
+def test_without_train_there_are_no_entries_about_unseen_tokens():
     dev = corpus_statistics({"dev": DEV})["splits"]["dev"]
     assert "unseen_token_rate" not in dev
     assert dev["sentences_in_other_splits"] == {}

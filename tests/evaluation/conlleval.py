@@ -1,8 +1,7 @@
-"""A second conlleval, to hold the first one to: text in, counts out, nothing shared with seqlab.
+"""An independent implementation of the CoNLL-2000 scorer, which shares no code with seqlab.
 
-It works as the CoNLL-2000 scorer is described to: line by line over the whole file, remembering only the
-previous line's tags and whether the gold and the predicted chunk under way have agreed so far. No chunk is
-ever built, which is what makes it independent of code that builds spans and compares them.
+Like the original script, it reads the file line by line and only remembers the previous line's tags, and
+whether the current gold and predicted chunks have agreed so far. It never builds chunks, unlike seqlab.
 """
 
 from __future__ import annotations
@@ -10,11 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-# Pairs "previous, this" of tag letters between which a chunk of one and the same type ends, or starts.
+# Pairs of previous and current prefix between which a chunk ends or starts, if the type is the same.
 ENDS = {"BB", "BO", "IB", "IO", "EE", "EI", "EO"}
 STARTS = {"BB", "IB", "OB", "OI", "EE", "EI", "OE"}
 
-# What the scorer's later ports add, for tags that mark single tokens and chunks that follow one another.
+# Rules that later ports of the scorer add for BIOES.
 BIOES_ENDS = {"BS", "IS", "ES", "EB", "SE", "SI", "SO", "SS", "SB"}
 BIOES_STARTS = {"SB", "EB", "BS", "IS", "OS", "SS", "ES", "SI", "SE"}
 
@@ -22,17 +21,17 @@ BIOES_STARTS = {"SB", "EB", "BS", "IS", "OS", "SS", "ES", "SI", "SE"}
 @dataclass
 class Tally:
     tokens: int = 0
-    right_tokens: int = 0
+    correct_tokens: int = 0
     gold: Counter[str] = field(default_factory=Counter)
     predicted: Counter[str] = field(default_factory=Counter)
     correct: Counter[str] = field(default_factory=Counter)
 
     @property
     def accuracy(self) -> float:
-        return 100.0 * self.right_tokens / self.tokens if self.tokens else 0.0
+        return 100.0 * self.correct_tokens / self.tokens if self.tokens else 0.0
 
     def percentages(self, entity_type: str | None = None) -> tuple[float, float, float]:
-        """Precision, recall and F1 as the scorer prints them, of one type or of all."""
+        """Precision, recall and F1 in percent, for one type or for all."""
 
         def count(counter: Counter[str]) -> int:
             return counter.total() if entity_type is None else counter[entity_type]
@@ -48,7 +47,7 @@ class Tally:
 
 
 def conlleval(text: str, *, bioes: bool) -> Tally:
-    """Scores a file of `token ... gold predicted` lines; `bioes` adds the rules of the later ports."""
+    """Score a file of `token ... gold predicted` lines; `bioes` adds the rules of the later ports."""
     ends = ENDS | BIOES_ENDS if bioes else ENDS
     starts = STARTS | BIOES_STARTS if bioes else STARTS
 
@@ -63,12 +62,12 @@ def conlleval(text: str, *, bioes: bool) -> Tally:
     last_gold = last_predicted = ("O", "")
     for line in [*text.split("\n"), ""]:
         fields = line.split(" ") if line else ["-X-", "O", "O"]
-        gold, predicted = split(fields[-2]), split(fields[-1])
+        gold, predicted = split_tag(fields[-2]), split_tag(fields[-1])
         if fields[0] == "-X-":
             predicted = ("O", "")
         else:
             tally.tokens += 1
-            tally.right_tokens += gold == predicted
+            tally.correct_tokens += gold == predicted
 
         gold_ended, predicted_ended = ended(last_gold, gold), ended(last_predicted, predicted)
         gold_started, predicted_started = started(last_gold, gold), started(last_predicted, predicted)
@@ -85,6 +84,6 @@ def conlleval(text: str, *, bioes: bool) -> Tally:
     return tally
 
 
-def split(tag: str) -> tuple[str, str]:
+def split_tag(tag: str) -> tuple[str, str]:
     letter, hyphen, entity_type = tag.partition("-")
     return (letter, entity_type) if hyphen else (tag, "")

@@ -1,4 +1,4 @@
-"""Tag sequences scored one by one: slow, obvious, and independent of what it checks."""
+"""Scores of all tag sequences, one by one: slow, simple, and independent of the code under test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every modeling test shares: the shared checks are importable, and a lost mask is an error."""
+"""Fixtures of all modeling tests: the shared checks can be imported, and a lost mask is an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small taggers of every make, and batches for them."""
+"""Small taggers of every kind, and batches for them."""
 
 from __future__ import annotations
 
@@ -6,28 +6,35 @@ import keras
 import numpy as np
 
 from seqlab.modeling.embedder import TokenFeatureEmbedder
-from seqlab.modeling.encoders.bilstm_encoder import BiLSTMEncoder
-from seqlab.modeling.encoders.transformer_encoder import TransformerEncoder
+from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
+from seqlab.modeling.encoders.transformer import TransformerEncoder
 from seqlab.modeling.heads.crf_head import CRFHead
 from seqlab.modeling.heads.softmax_head import SoftmaxHead
 from seqlab.modeling.optimizer import make_optimizer
 from seqlab.modeling.tagger import Tagger
 
 NUM_TAGS, NUM_TOKENS, NUM_CHARACTERS, NUM_SHAPES, TOKEN_LENGTH = 6, 30, 12, 5, 4
+KINDS = [
+    ("transformer", "softmax", "cnn"),
+    ("transformer", "crf", "attention"),
+    ("absolute", "softmax", "none"),
+    ("bilstm", "crf", "bilstm"),
+]
+"""Encoder, head and character encoder of each kind."""
 
 
 def small_tagger(
     encoder: str = "transformer", head: str = "softmax", characters: str = "cnn", **embedder
 ) -> Tagger:
-    """A tagger with few weights and no dropout unless asked, built and compiled."""
+    """A built and compiled tagger with few weights, by default without dropout."""
     encoders = {
         "transformer": lambda: TransformerEncoder(
-            num_layers=2, hidden_dim=16, num_heads=2, intermediate_dim=32, positions="relative"
+            num_layers=1, hidden_dim=16, num_heads=2, intermediate_dim=32, positions="relative"
         ),
         "absolute": lambda: TransformerEncoder(
             num_layers=1, hidden_dim=16, num_heads=2, intermediate_dim=32, positions="absolute", max_length=64
         ),
-        "bilstm": lambda: BiLSTMEncoder(num_layers=2, units=8),
+        "bilstm": lambda: BiLSTMEncoder(num_layers=1, units=8),
     }
     heads = {"softmax": SoftmaxHead, "crf": CRFHead}
     tagger = Tagger(
@@ -54,7 +61,7 @@ def small_tagger(
 def random_batch(
     lengths: list[int], *, length: int, seed: int = 0, token_length: int = TOKEN_LENGTH
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """A batch as the contract has it; each row depends on (seed, its place, its length) alone."""
+    """A batch as in the batch contract; each row depends only on the seed, its index and its length."""
     shape = (len(lengths), length)
     features = {
         "token_ids": np.zeros(shape, np.int32),
@@ -74,5 +81,5 @@ def random_batch(
 
 
 def logits_of(tagger: keras.Model, features: dict[str, np.ndarray]) -> np.ndarray:
-    """Logits in evaluation, run as the model's class does by default (eagerly)."""
+    """Logits in evaluation, computed eagerly."""
     return np.asarray(tagger(features, training=False))

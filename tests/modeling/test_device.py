@@ -1,24 +1,44 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 import tensorflow as tf
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.device import select_device
+from seqlab.modeling.device import quiet_tensorflow, select_device
 
 
-def test_cpu_is_what_it_says():
+def test_messages_below_python_are_discarded(capfd):
+    with quiet_tensorflow():
+        os.write(2, b"message\n")
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
+def test_messages_are_written_if_the_block_raises(capfd):
+    def fail():
+        with quiet_tensorflow():
+            os.write(2, b"why it failed\n")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert capfd.readouterr().err == "why it failed\n"
+
+
+def test_cpu_is_selected():
     assert select_device("cpu") == "cpu"
 
 
-def test_a_gpu_that_is_not_there_is_an_error_that_says_how_to_get_one(monkeypatch):
+def test_a_missing_gpu_is_an_error_with_a_remedy(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
     with pytest.raises(SeqlabError, match=r"device: no GPU is visible\n.*\n.*\n  remedy: run `make gpu`"):
         select_device("gpu")
     assert select_device("auto") == "cpu"
 
 
-def test_memory_of_a_gpu_grows_on_demand(monkeypatch):
+def test_gpu_memory_grows_on_demand(monkeypatch):
     grown = []
     gpu = type("Device", (), {"name": "/physical_device:GPU:0"})()
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [gpu])

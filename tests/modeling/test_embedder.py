@@ -10,7 +10,7 @@ def embedder():
     return small_tagger().embedder
 
 
-def test_without_a_mask_the_token_ids_tell(embedder):
+def test_without_a_mask_it_is_computed_from_the_token_ids(embedder):
     features, _, weight = random_batch([3, 5], length=6)
     given = embedder(features, mask=weight > 0)
     read_off = embedder(features)
@@ -20,7 +20,7 @@ def test_without_a_mask_the_token_ids_tell(embedder):
     assert not np.asarray(read_off)[weight == 0].any()
 
 
-def test_a_mask_that_is_given_counts(embedder):
+def test_a_given_mask_is_used(embedder):
     features, _, weight = random_batch([3, 5], length=6)
     shorter = weight > 0
     shorter[1, 4] = False

@@ -7,6 +7,7 @@ from small_taggers import random_batch, small_tagger
 
 from seqlab.errors import SeqlabError
 from seqlab.modeling.fit import fit, reseed
+from seqlab.modeling.optimizer import make_optimizer
 
 BATCHES = [random_batch([4, 2], length=4, seed=s) for s in range(3)] + [
     random_batch([8, 6], length=8, seed=9)
@@ -25,17 +26,27 @@ def accuracy(tagger):
     return float(right / total)
 
 
-def test_training_learns_and_tells_what_it_did():
-    tagger = small_tagger()
+def run(tagger, **arguments):
+    """`fit` with a constant score unless `arguments` say otherwise."""
+    defaults = {
+        "training_dataset": dataset,
+        "score": lambda: {"token_accuracy": 0.0},
+        "monitor": "token_accuracy",
+        "epochs": 2,
+        "patience": 9,
+        "seed": 1,
+    }
+    return fit(tagger, **{**defaults, **arguments})
+
+
+def test_training_learns_and_returns_its_history():
+    tagger = small_tagger(characters="none")
     rows, steps = [], []
-    result = fit(
+    result = run(
         tagger,
-        training_dataset=dataset,
         score=lambda: {"token_accuracy": accuracy(tagger)},
-        monitor="token_accuracy",
-        epochs=40,
-        patience=40,
-        seed=1,
+        epochs=25,
+        patience=25,
         on_epoch=rows.append,
         on_step=lambda epoch, step, loss: steps.append((epoch, step)),
     )
@@ -49,8 +60,8 @@ def test_training_learns_and_tells_what_it_did():
     assert accuracy(tagger) == 1.0
 
 
-def test_the_best_epochs_weights_are_kept_and_patience_ends_training():
-    tagger = small_tagger()
+def test_patience_stops_training_and_the_weights_of_the_best_epoch_are_kept():
+    tagger = small_tagger(characters="none")
     scores = iter([0.1, 0.5, 0.4, 0.3, 0.2, 0.1])
     weights = []
 
@@ -58,9 +69,7 @@ def test_the_best_epochs_weights_are_kept_and_patience_ends_training():
         weights.append(tagger.get_weights())
         return {"token_accuracy": next(scores)}
 
-    result = fit(
-        tagger, training_dataset=dataset, score=score, monitor="token_accuracy", epochs=6, patience=2, seed=1
-    )
+    result = run(tagger, score=score, epochs=6, patience=2)
     assert (result.best_epoch, result.best_score, result.stopped_early) == (2, 0.5, True)
     assert len(result.history) == 4
     for kept, expected in zip(tagger.get_weights(), weights[1], strict=True):
@@ -68,21 +77,14 @@ def test_the_best_epochs_weights_are_kept_and_patience_ends_training():
 
 
 def test_equal_seeds_give_equal_weights_with_dropout():
+    tagger = small_tagger(characters="none", dropout=0.3, token_dropout=0.2)
+    start = tagger.get_weights()
+
     def weights(seed):
-        tagger = small_tagger(dropout=0.3, token_dropout=0.2)
-        start = small_tagger(dropout=0.3, token_dropout=0.2)
-        for variable, value in zip(tagger.weights, start.weights, strict=True):
-            rng = np.random.default_rng(0)
-            variable.assign(rng.normal(scale=0.1, size=value.shape))
-        fit(
-            tagger,
-            training_dataset=dataset,
-            score=lambda: {"token_accuracy": 0.0},
-            monitor="token_accuracy",
-            epochs=2,
-            patience=9,
-            seed=seed,
-        )
+        tagger.set_weights(start)
+        for variable in tagger.optimizer.variables:
+            variable.assign(np.zeros(variable.shape))
+        run(tagger, training_dataset=lambda epoch: dataset(epoch)[:2], seed=seed)
         return np.concatenate([w.ravel() for w in tagger.get_weights()])
 
     first, again, other = weights(1), weights(1), weights(2)
@@ -90,7 +92,7 @@ def test_equal_seeds_give_equal_weights_with_dropout():
     assert not np.array_equal(first, other)
 
 
-def test_an_epochs_random_numbers_depend_on_seed_and_epoch_alone():
+def test_the_random_numbers_of_an_epoch_depend_only_on_seed_and_epoch():
     tagger = small_tagger(dropout=0.3, token_dropout=0.2)
 
     def states():
@@ -102,15 +104,13 @@ def test_an_epochs_random_numbers_depend_on_seed_and_epoch_alone():
     reseed(tagger, seed=1, epoch=4)
     assert len(first) >= 2
     assert all(np.array_equal(a, b) for a, b in zip(first, states(), strict=True))
-    assert len({tuple(state) for state in first}) == len(first), "no two layers share their numbers"
+    assert len({tuple(state) for state in first}) == len(first), "two layers share random numbers"
     reseed(tagger, seed=1, epoch=5)
     assert not any(np.array_equal(a, b) for a, b in zip(first, states(), strict=True))
 
 
 def test_averaged_weights_are_scored_and_kept():
-    from seqlab.modeling.optimizer import make_optimizer
-
-    tagger = small_tagger()
+    tagger = small_tagger(characters="none")
     tagger.compile(
         optimizer=make_optimizer(learning_rate=0.05, warmup_steps=0, total_steps=99, averaged_steps=10),
         jit_compile=False,
@@ -121,25 +121,16 @@ def test_averaged_weights_are_scored_and_kept():
         scored.append(tagger.get_weights())
         return {"token_accuracy": float(len(scored))}
 
-    fit(tagger, training_dataset=dataset, score=score, monitor="token_accuracy", epochs=2, patience=9, seed=1)
+    run(tagger, training_dataset=lambda epoch: dataset(epoch)[:2], score=score)
     averages = [np.array(v) for v in tagger.optimizer._model_variables_moving_average]
     for kept, seen in zip(tagger.get_weights(), scored[-1], strict=True):
         np.testing.assert_array_equal(kept, seen)
     assert len(averages) == len(tagger.trainable_variables)
 
 
-def test_a_loss_that_is_not_finite_stops_with_a_remedy():
-    tagger = small_tagger()
+def test_a_loss_that_is_not_finite_is_an_error_with_a_remedy():
+    tagger = small_tagger(characters="none")
     tagger.weights[0].assign(np.full(tagger.weights[0].shape, np.nan))
-    with pytest.raises(
-        SeqlabError, match=r"loss is nan at epoch 1, step 1\n.*\n  remedy: lower training.learning_rate"
-    ):
-        fit(
-            tagger,
-            training_dataset=dataset,
-            score=lambda: {"token_accuracy": 0.0},
-            monitor="token_accuracy",
-            epochs=1,
-            patience=1,
-            seed=1,
-        )
+    message = r"loss is nan at epoch 1, step 1\n.*\n  remedy: lower training.learning_rate"
+    with pytest.raises(SeqlabError, match=message):
+        run(tagger)

@@ -6,28 +6,38 @@ import keras
 import numpy as np
 import pytest
 
-from seqlab.modeling.optimizer import WarmupCosine, make_optimizer
+from seqlab.modeling.optimizer import make_optimizer
+
+
+def learning_rate(step, **arguments):
+    optimizer = make_optimizer(**arguments)
+    optimizer.iterations.assign(step)
+    return float(optimizer.learning_rate)
 
 
 @pytest.mark.parametrize(
-    ("step", "expected"),
-    [(0, 0.1), (4, 0.5), (9, 1.0), (10, 1.0), (60, 0.5), (110, 0.0), (500, 0.0)],
+    ("step", "expected"), [(0, 0.1), (5, 0.55), (10, 1.0), (60, 0.5), (110, 0.0), (500, 0.0)]
 )
-def test_the_schedule_rises_to_its_peak_and_falls_to_zero(step, expected):
-    schedule = WarmupCosine(peak=1.0, warmup_steps=10, total_steps=110)
-    assert float(schedule(step)) == pytest.approx(expected, abs=1e-6)
+def test_the_learning_rate_rises_to_its_maximum_and_falls_to_zero(step, expected):
+    rate = learning_rate(step, learning_rate=1.0, warmup_steps=10, total_steps=110)
+    assert rate == pytest.approx(expected, abs=1e-6)
 
 
-def test_half_way_down_follows_the_cosine():
-    schedule = WarmupCosine(peak=2.0, warmup_steps=0, total_steps=100)
-    assert float(schedule(25)) == pytest.approx(1 + math.cos(math.pi / 4), rel=1e-5)
+def test_without_warm_up_the_learning_rate_starts_at_its_maximum_and_follows_the_cosine():
+    arguments = {"learning_rate": 2.0, "warmup_steps": 0, "total_steps": 100}
+    assert learning_rate(0, **arguments) == 2.0
+    assert learning_rate(25, **arguments) == pytest.approx(1 + math.cos(math.pi / 4), rel=1e-5)
 
 
-def test_the_schedule_round_trips():
-    schedule = WarmupCosine(peak=0.5, warmup_steps=3, total_steps=9)
-    config = keras.optimizers.schedules.serialize(schedule)
-    again = keras.optimizers.schedules.deserialize(config)
-    assert again.get_config() == {"peak": 0.5, "warmup_steps": 3, "total_steps": 9}
+@pytest.mark.parametrize("total_steps", [1, 8, 9])
+def test_warm_up_takes_at_most_half_of_the_steps(total_steps):
+    """As with one epoch and warmup_epochs 1."""
+    rates = [
+        learning_rate(step, learning_rate=1.0, warmup_steps=total_steps, total_steps=total_steps)
+        for step in range(total_steps + 1)
+    ]
+    assert max(rates) == rates[total_steps // 2] == 1.0
+    assert rates[-1] == pytest.approx(0, abs=1e-6)
 
 
 def test_biases_scales_and_embeddings_do_not_decay():

@@ -1,7 +1,7 @@
-"""Faults that others met and reported: the construction that fails beside the form that works.
+"""Mask faults reported in public: the construction that fails, next to the form that works.
 
-Where Keras has since put one right, the test pins what happens now, so that an upgrade that brings the fault
-back, or mends another, is seen here first.
+If Keras has since fixed a fault, the test pins the current behaviour, so that an upgrade that changes it is
+noticed here first.
 """
 
 from __future__ import annotations
@@ -16,19 +16,17 @@ from keras import layers, ops
 from keras.src.backend import get_keras_mask
 from numpy.testing import assert_array_equal
 
-from seqlab.modeling.encoders.bilstm_encoder import BiLSTMEncoder
-from seqlab.modeling.encoders.transformer_encoder_block import TransformerEncoderBlock
+from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
+from seqlab.modeling.encoders.transformer import TransformerEncoderBlock
 from seqlab.modeling.heads.softmax_head import SoftmaxHead
-from seqlab.modeling.layers.dense_input import DenseInput
-from seqlab.modeling.layers.shape_one_hot import ShapeOneHot
-from seqlab.modeling.layers.token_embedding import TokenEmbedding
+from seqlab.modeling.token_embedding import ShapeOneHot, TokenEmbedding
 
 TOKEN_IDS = np.array([[4, 2, 0], [3, 0, 0]], "int32")
 MASK = TOKEN_IDS != 0
 
 
 def batches(*shapes):
-    """Random sentences in batches of the given (rows, length), at most 3 tokens each, all tagged 0."""
+    """Random sentences in batches of the given (rows, length), at most 3 tokens each, with tag 0."""
     random = np.random.default_rng(0)
 
     def generate():
@@ -47,7 +45,7 @@ def losses(model, dataset):
 
 
 def embedded():
-    """Embedded tokens, an eager tensor that carries their mask."""
+    """Embedded tokens, an eager tensor with their mask."""
     return layers.Embedding(5, 4, mask_zero=True)(TOKEN_IDS)
 
 
@@ -65,7 +63,7 @@ def recurrent_tagger(scores):
     )
 
 
-def test_time_distributed_with_a_short_last_batch_has_been_mended():
+def test_time_distributed_with_a_short_last_batch_is_fixed():
     model = recurrent_tagger(layers.TimeDistributed(layers.Dense(3)))
     of_known_length = batches((4, 6), (2, 6)).map(
         lambda token_ids, tags: (tf.ensure_shape(token_ids, (None, 6)), tf.ensure_shape(tags, (None, 6)))
@@ -73,7 +71,7 @@ def test_time_distributed_with_a_short_last_batch_has_been_mended():
     assert np.isfinite(losses(model, of_known_length))
 
 
-def test_time_distributed_still_fails_where_the_graph_does_not_know_the_length():
+def test_time_distributed_still_fails_at_dynamic_length():
     model = recurrent_tagger(layers.TimeDistributed(layers.Dense(3)))
     with pytest.raises(tf.errors.InvalidArgumentError):
         losses(model, batches((4, 6), (2, 6)))
@@ -83,7 +81,7 @@ def test_dense_needs_no_time_distributed():
     assert np.isfinite(losses(recurrent_tagger(layers.Dense(3)), batches((4, 6), (2, 9))))
 
 
-def test_our_bilstm_tagger_takes_any_last_batch_and_length():
+def test_the_bilstm_encoder_accepts_any_last_batch_and_length():
     model = keras.Sequential(
         [
             keras.Input((None,), dtype="int32"),
@@ -100,7 +98,7 @@ def test_our_bilstm_tagger_takes_any_last_batch_and_length():
 
 
 class AttentionBlock(layers.Layer):
-    """Attention and sum; `spread` turns the mask (B, T) into one for pairs of tokens."""
+    """Attention with a residual connection; `spread` turns the mask (B, T) into one for pairs of tokens."""
 
     def __init__(self, spread):
         super().__init__()
@@ -128,7 +126,7 @@ def attention_tagger(block):
     ],
     ids=["broadcast_to_x_shape", "repeat_x_shape", "numpy", "python_if"],
 )
-def test_a_mask_that_asks_for_static_shapes_or_values_fails(spread, error):
+def test_a_mask_that_needs_static_shapes_or_values_fails(spread, error):
     with pytest.raises(error):
         losses(attention_tagger(AttentionBlock(spread)), batches((4, 6)))
 
@@ -159,33 +157,26 @@ def reloaded(layer, tmp_path):
     [lambda: 9.0, lambda: [9.0, 9.0, 9.0], lambda: np.full(3, 9.0), lambda: ops.full((3,), 9.0)],
     ids=["number", "list", "array", "tensor"],
 )
-def test_masking_through_keras_files_has_been_mended(make_value, tmp_path):
+def test_masking_in_keras_files_is_fixed(make_value, tmp_path):
     model = reloaded(layers.Masking(make_value()), tmp_path)
     x = np.array([[[1, 2, 3], [9, 9, 9]]], "float32")
     assert_array_equal(get_keras_mask(model(x)), [[True, False]])
 
 
-def test_maskings_config_is_not_plain_where_the_value_is_an_array():
+def test_the_config_of_masking_is_not_plain_if_the_value_is_an_array():
     with pytest.raises(TypeError, match="not JSON serializable"):
         json.dumps(layers.Masking(np.full(3, 9.0)).get_config())
-
-
-def test_our_dense_input_keeps_its_mask_value_plain(tmp_path):
-    layer = DenseInput(mask_value=[9.0, 8.0, 7.0])
-    assert json.loads(json.dumps(layer.get_config()))["mask_value"] == [9.0, 8.0, 7.0]
-    x = np.array([[[1, 2, 3], [9, 8, 7]]], "float32")
-    assert_array_equal(get_keras_mask(reloaded(layer, tmp_path)(x)), [[True, False]])
 
 
 # fchollet/deep-learning-with-python-notebooks#239: a TensorFlow function on a symbolic Keras tensor.
 
 
-def test_a_tensorflow_function_takes_no_symbolic_tensor():
+def test_a_tensorflow_function_rejects_a_symbolic_tensor():
     with pytest.raises(ValueError, match="KerasTensor cannot be used as input to a TensorFlow function"):
         tf.one_hot(keras.Input((None,), dtype="int32"), 4)
 
 
-def test_keras_ops_and_our_one_hot_layer_take_one():
+def test_keras_ops_and_the_one_hot_layer_accept_a_symbolic_tensor():
     inputs = keras.Input((None,), dtype="int32")
     by_operation = keras.Model(inputs, ops.one_hot(inputs, 5))
     by_layer = keras.Model(inputs, ShapeOneHot(vocabulary_size=5)(inputs))
@@ -196,7 +187,7 @@ def test_keras_ops_and_our_one_hot_layer_take_one():
     assert_array_equal(get_keras_mask(by_layer(TOKEN_IDS)), MASK)
 
 
-# Masks that are dropped, or changed, without a word.
+# Masks that are dropped or changed without an error.
 
 
 @pytest.mark.parametrize(
@@ -214,25 +205,25 @@ def test_a_mask_is_dropped_by_raw_operations_and_by_merging_with_the_unmasked(op
     assert get_keras_mask(operation(embedded())) is None
 
 
-def test_a_mask_survives_merging_with_the_masked():
+def test_a_mask_is_kept_when_masked_tensors_are_merged():
     for layer in (layers.Add(), layers.Concatenate()):
         x = embedded()
         assert_array_equal(get_keras_mask(layer([x, x])), MASK)
 
 
-def test_concatenating_with_the_unmasked_makes_padding_real():
+def test_concatenation_with_an_unmasked_tensor_makes_padding_real():
     x = embedded()
     assert_array_equal(get_keras_mask(layers.Concatenate()([x, ops.zeros_like(x)])), np.ones((2, 3), bool))
 
 
-def test_merging_two_masks_takes_what_is_real_in_either():
+def test_merging_two_masks_keeps_positions_that_are_real_in_either():
     embedding = layers.Embedding(5, 4, mask_zero=True)
     for layer in (layers.Add(), layers.Concatenate()):
         merged = layer([embedding(np.array([[4, 2, 0]])), embedding(np.array([[4, 0, 0]]))])
         assert_array_equal(get_keras_mask(merged), [[True, True, False]])
 
 
-def test_attention_takes_the_mask_off_the_tensor_it_is_given():
+def test_attention_removes_the_mask_from_its_input():
     x = embedded()
     attended = layers.MultiHeadAttention(1, 2)(x, x)
     assert get_keras_mask(x) is None
@@ -240,8 +231,8 @@ def test_attention_takes_the_mask_off_the_tensor_it_is_given():
     assert get_keras_mask(layers.Add()([x, attended])) is None
 
 
-def test_a_functional_model_wires_the_mask_when_it_is_put_together():
-    """There the mask goes round attention to the layer that asks for it, and is lost on the output alone."""
+def test_a_functional_model_connects_the_mask_at_construction():
+    """The mask reaches the layer after attention, and is missing only on the output."""
     inputs = keras.Input((3,), dtype="int32")
     x = layers.Embedding(5, 4, mask_zero=True)(inputs)
     x = layers.Add()([x, layers.MultiHeadAttention(1, 2)(x, x)])
@@ -251,7 +242,7 @@ def test_a_functional_model_wires_the_mask_when_it_is_put_together():
     assert_array_equal(mean[1], summed[1, 0])
 
 
-def test_our_block_keeps_the_mask():
+def test_the_encoder_block_keeps_the_mask():
     block = TransformerEncoderBlock(num_heads=2, intermediate_dim=8, dropout=0.0)
     x = embedded()
     assert_array_equal(get_keras_mask(block(x)), MASK)
@@ -274,6 +265,6 @@ def test_some_layers_drop_the_mask_with_a_warning(layer):
         layer()(embedded())
 
 
-def test_softmax_refuses_masked_scores_per_token():
+def test_softmax_rejects_masked_scores_per_token():
     with pytest.raises(ValueError, match="must be broadcastable"):
         layers.Softmax()(embedded())

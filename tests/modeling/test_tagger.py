@@ -1,26 +1,16 @@
-"""Padding changes nothing: equal logits at any length, in any batch, in graph or eager mode, reloaded."""
+"""Padding changes nothing: equal logits at any length, in any batch, in graph and eager mode."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
-from small_taggers import NUM_TAGS, logits_of, random_batch, small_tagger
+from small_taggers import KINDS, NUM_TAGS, logits_of, random_batch, small_tagger
 
 from seqlab.modeling.tagger import Tagger
 
-KINDS = [
-    ("transformer", "softmax", "cnn"),
-    ("transformer", "crf", "attention"),
-    ("absolute", "softmax", "none"),
-    ("bilstm", "softmax", "bilstm"),
-    ("bilstm", "crf", "cnn"),
-]
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
 
 
@@ -65,13 +55,12 @@ def test_neighbours_in_the_batch_change_no_logit(tagger):
     )
 
 
-def test_graph_mode_gives_what_eager_mode_gives(tagger):
+def test_graph_mode_at_static_and_dynamic_length_gives_the_logits_of_eager_mode(tagger):
     features, _, _ = random_batch([5, 2, 7], length=10)
     expected = real(logits_of(tagger, features), features)
-    static = tf.function(lambda f: tagger(f, training=False))
     spec = {name: tf.TensorSpec([None] * values.ndim, tf.int32) for name, values in features.items()}
     dynamic = tf.function(lambda f: tagger(f, training=False), input_signature=[spec])
-    for function in (static, dynamic):
+    for function in (tagger.predict_logits, dynamic):
         np.testing.assert_allclose(real(function(features), features), expected, **TOLERANCE)
 
 
@@ -85,7 +74,23 @@ def test_decoding_gives_zero_at_padding_and_never_a_reserved_tag_elsewhere(tagge
     assert (decoded[mask] < NUM_TAGS).all()
 
 
-def test_rows_that_only_fill_the_batch_up_change_neither_loss_nor_gradient(tagger):
+def test_logits_of_windows_are_decoded_as_one_sentence():
+    """A sentence of 12 tokens, whose logits are computed in two windows; the graph has no fixed length."""
+    tagger = small_tagger("transformer", "crf")
+    tagger.head.transitions.assign(np.random.default_rng(0).normal(scale=3, size=(NUM_TAGS, NUM_TAGS)))
+    logits = np.concatenate(
+        [tagger.predict_logits(random_batch([6], length=6, seed=seed)[0]) for seed in (1, 2)], axis=1
+    )
+    assert logits.dtype == np.float32
+    assert tagger._predict_logits.experimental_get_tracing_count() == 1
+    for length in (12, 9, 5, 3):
+        mask = np.ones((1, length), bool)
+        expected = tagger.head.decode(logits[:, :length], mask)
+        np.testing.assert_array_equal(tagger.decode_logits(logits[:, :length], mask), expected)
+    assert tagger._decode_logits.experimental_get_tracing_count() <= 2
+
+
+def test_rows_that_fill_the_batch_change_neither_loss_nor_gradient(tagger):
     features, tags, weight = random_batch([5, 2], length=7)
     filling = {name: np.zeros_like(values) for name, values in features.items()}
     filling["token_ids"][:, 0] = filling["shape_ids"][:, 0] = filling["char_ids"][:, 0, 0] = 1
@@ -123,9 +128,8 @@ def test_the_loss_is_normalised_by_real_tokens(tagger):
     assert float(plain) == pytest.approx(sum(parts) / 9, rel=1e-5)
 
 
-@pytest.mark.parametrize("encoder", ["transformer", "bilstm"])
-def test_training_traces_once_per_static_shape_and_not_eagerly(encoder):
-    tagger = small_tagger(encoder)
+def test_training_is_traced_once_per_static_shape():
+    tagger = small_tagger("bilstm", characters="none")
     for lengths, length in [([5, 2], 8), ([5, 2], 16), ([1, 8], 8), ([16, 2], 16), ([5, 2], 8)]:
         features, tags, weight = random_batch(lengths, length=length)
         batch = tf.nest.map_structure(tf.constant, (features, tags, weight))
@@ -135,7 +139,7 @@ def test_training_traces_once_per_static_shape_and_not_eagerly(encoder):
     assert tagger.training_traces == 2
 
 
-def test_eager_mode_is_told_by_the_absence_of_traces():
+def test_eager_mode_has_no_traces():
     tagger = small_tagger()
     tagger.compile(optimizer="adam", run_eagerly=True)
     features, tags, weight = random_batch([5, 2], length=8)
@@ -167,43 +171,14 @@ def test_the_parts_round_trip_through_the_config(tagger):
     assert [variable.shape for variable in again.weights] == [variable.shape for variable in tagger.weights]
 
 
-_RELOAD = """
-import sys, numpy as np, keras
-import seqlab.modeling.tagger
-folder = sys.argv[1]
-features = dict(np.load(f"{folder}/features.npz"))
-kinds = sys.argv[2:]
-for kind in kinds:
-    tagger = keras.saving.load_model(f"{folder}/{kind}.keras")
-    logits = np.asarray(tagger(features, training=False))
-    np.savez(f"{folder}/{kind}.npz", logits=logits, tags=tagger.decode(features))
-"""
-
-
-def test_every_make_reloads_in_a_fresh_process_with_equal_logits_and_tags(tmp_path):
-    features, _, _ = random_batch([5, 2, 7], length=9)
-    np.savez(tmp_path / "features.npz", **features)
-    expected = {}
-    for kind in KINDS:
-        name = "-".join(kind)
-        tagger = small_tagger(*kind)
-        tagger.save(tmp_path / f"{name}.keras")
-        expected[name] = (logits_of(tagger, features), np.asarray(tagger.decode(features)))
-    subprocess.run([sys.executable, "-c", _RELOAD, str(tmp_path), *expected], check=True, timeout=300)
-    for name, (logits, tags) in expected.items():
-        got = np.load(tmp_path / f"{name}.npz")
-        np.testing.assert_array_equal(got["tags"], tags)
-        np.testing.assert_allclose(real(got["logits"], features), real(logits, features), **TOLERANCE)
-
-
 class HidesATokenId(Tagger):
-    """Takes one id for padding, wherever it stands at the end of a sentence."""
+    """Treats one id at the end of a sentence as padding."""
 
     def compute_token_mask(self, features):
         return ops.logical_and(super().compute_token_mask(features), features["token_ids"] != 7)
 
 
-def test_every_part_is_given_the_taggers_own_mask():
+def test_every_part_receives_the_taggers_own_mask():
     whole = small_tagger()
     tagger = HidesATokenId(embedder=whole.embedder, encoder=whole.encoder, head=whole.head)
     features, _, _ = random_batch([4, 2], length=5)
@@ -219,7 +194,7 @@ def test_every_part_is_given_the_taggers_own_mask():
 
 
 def spy(call, given, part):
-    """`call`, which notes the mask that it is given by name."""
+    """`call`, recording the mask argument."""
 
     def spied(*inputs, mask=None, **arguments):
         given[part] = mask

@@ -1,20 +1,24 @@
-"""A copy of the repository with small parameters, in which the whole DAG has run once."""
+"""A copy of the repository with small parameters, in which the pipeline has run once."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from dvc.repo import Repo
 
 REPOSITORY = Path(__file__).parents[2]
+PROGRAMS = Path(sys.executable).parent
 COPIED = (
     "src",
     "dvc.yaml",
@@ -37,24 +41,27 @@ SMALL = {
     "ner.encoder.hidden_dim": 16,
     "ner.encoder.num_heads": 2,
     "ner.encoder.intermediate_dim": 16,
-    "pos.encoder.units": 8,
 }  # fmt: skip
 
 
 class Workspace:
-    """A repository in a folder of its own."""
+    """A repository in a folder of its own, and the output of its first `dvc repro`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.output = ""
 
-    def run(self, *command: str, fails: bool = False, timeout_s: int = 900) -> str:
-        """Run a command in the folder and return what it printed; it must succeed, or fail where asked."""
+    def run(self, *command: str, fails: bool = False, path: str = "", timeout_s: int = 900) -> str:
+        """Run a command in the folder and return its output. It must succeed, or fail if `fails`.
+
+        `path` is put before PATH; by default it is the folder of this Python's programs.
+        """
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC_"))
         }
         environment |= {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}",
-            "PYTHONPATH": "src",
+            "PATH": f"{path or PROGRAMS}{os.pathsep}{environment['PATH'].replace(str(PROGRAMS), '')}",
+            "PYTHONPATH": "",
             "DVC_NO_ANALYTICS": "1",
             "COLUMNS": "200",
         }
@@ -78,16 +85,57 @@ class Workspace:
         path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
     def changed_stages(self) -> set[str]:
-        """The stages that DVC finds changed, by themselves and not through an earlier stage."""
-        return set(json.loads(self.run("dvc", "status", "--json")))
+        """Return the stages that have changed themselves, not through an earlier stage."""
+        with Repo(self.folder) as repo:
+            return {name.rpartition(":")[2] for name in repo.status()}
+
+    @contextmanager
+    def restored(self, *names: str) -> Iterator[None]:
+        """Restore files when the block ends."""
+        kept = {name: (self.folder / name).read_text(encoding="utf-8") for name in names}
+        try:
+            yield
+        finally:
+            for name, text in kept.items():
+                (self.folder / name).write_text(text, encoding="utf-8")
 
     def json(self, path: str) -> Any:
-        """A JSON file's content."""
+        """Return a JSON file's content."""
         return json.loads((self.folder / path).read_text(encoding="utf-8"))
 
 
+def follow_recipe(folder: Path) -> Any:
+    """Make the changes of CONTRIBUTING.md's section on encoders as they are written there.
+
+    A block that starts with a path is a new file. In a diff, each removed line, which must exist exactly
+    once, is replaced by the added lines after it.
+
+    Returns:
+        The section `encoder` of the parameters.
+    """
+    page = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = page.split("## Adding an encoder\n")[1].split("\n## ")[0]
+    for step in re.split(r"^\d\. ", section, flags=re.M)[1:]:
+        named = re.search(r"`(src/[^`]+\.py)`", step)
+        for kind, code in re.findall(r"^```(python|diff)\n(.*?)^```", step, flags=re.M | re.S):
+            path = folder / named[1]
+            if kind == "python":
+                path.write_text(code, encoding="utf-8")
+                continue
+            text = path.read_text(encoding="utf-8")
+            for removed, added in re.findall(r"^-(.*\n)((?:^\+.*\n)+)", code, flags=re.M):
+                assert text.count(removed) == 1, removed
+                text = text.replace(removed, re.sub(r"^\+", "", added, flags=re.M))
+            path.write_text(text, encoding="utf-8")
+    (setting,) = re.findall(r"`encoder: (\{.*?\})`", section)
+    return yaml.safe_load(setting)
+
+
 def make_workspace(folder: Path) -> Workspace:
-    """Copy the repository's own files into `folder`, set small parameters, and commit."""
+    """Copy the repository's files into `folder`, set small parameters, and commit.
+
+    The POS tagger gets the encoder of CONTRIBUTING.md's recipe.
+    """
     for name in COPIED:
         source, target = REPOSITORY / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -98,8 +146,9 @@ def make_workspace(folder: Path) -> Workspace:
     shutil.copytree(
         REPOSITORY / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "config.local")
     )
+    (folder / ".venv").symlink_to(sys.prefix)
     workspace = Workspace(folder)
-    workspace.change(SMALL)
+    workspace.change(SMALL | {"pos.encoder": follow_recipe(folder)})
     for command in (
         ("git", "init", "-q", "-b", "main"),
         ("git", "config", "user.name", "Test"),
@@ -113,7 +162,9 @@ def make_workspace(folder: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace in which `dvc repro` has run."""
+    """A workspace in which `dvc repro` has run, started by its path without an active environment."""
     workspace = make_workspace(tmp_path_factory.mktemp("workspace"))
-    workspace.output = workspace.run("dvc", "repro")
+    without_packages = tmp_path_factory.mktemp("bin")
+    (without_packages / "python").symlink_to(getattr(sys, "_base_executable", "/usr/bin/python3"))
+    workspace.output = workspace.run(str(PROGRAMS / "dvc"), "repro", path=str(without_packages))
     return workspace

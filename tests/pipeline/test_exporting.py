@@ -14,8 +14,10 @@ from tiny_taggers import CORPUS, TAGS, TOKENS, WINDOW, TinyTagger, make_tagger
 from seqlab.errors import SeqlabError
 from seqlab.evaluation.predictions import TaggedSentence, spell_as_iob2, write_predictions
 from seqlab.params import TaskParams, load_params
+from seqlab.pipeline import exporting
 from seqlab.pipeline.exporting import export_task, record_export
-from seqlab.serving.rows import make_rows, tag_rows
+from seqlab.serving import parity
+from seqlab.serving.reference import make_batches, tag_batches
 from seqlab.tracking.client import mlflow_client
 from seqlab.tracking.registry import fetch_export
 from seqlab.tracking.run import TrackedRun
@@ -32,12 +34,12 @@ SCORES = {
     "per_type": {},
     "most_confused": [],
 }
-# Evaluation's windows: a quarter of the longest bucket is shared.
+# Windows overlap by a quarter of the last bucket boundary.
 BOUNDARIES = [WINDOW["max_length"]]
 
 
 class Workspace:
-    """What the stages before export leave for it."""
+    """The outputs of the stages before export."""
 
     def __init__(self, folder: Path, tiny: TinyTagger) -> None:
         self.root, self.tiny = folder, tiny
@@ -52,8 +54,8 @@ class Workspace:
             json.dumps({"dev": SCORES, "test": SCORES}), encoding="utf-8"
         )
         tiny.tagger.save(self.models / "model.keras")
-        rows = make_rows(TOKENS, encoder=tiny.encoder, **WINDOW)
-        tags = iter(tiny.tags.entries[i] for i in tag_rows(tiny.tagger, rows)[0])
+        batches = make_batches(TOKENS, encoder=tiny.encoder)
+        tags = iter(tiny.tags.entries[i] for i in tag_batches(tiny.tagger, batches, **WINDOW)[0])
         predicted = [[next(tags) for _ in sentence] for sentence in TOKENS]
         dev = [TaggedSentence(sentence, row, row) for sentence, row in zip(TOKENS, predicted, strict=True)]
         write_predictions(self.predictions / "dev.conll", spell_as_iob2(dev))
@@ -121,18 +123,20 @@ def test_every_form_agrees_and_is_registered(workspace: Workspace) -> None:
 def test_a_differing_tag_stops_the_stage_and_leaves_the_last_export(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from seqlab.pipeline import exporting
-
     last = workspace.models / "export"
     last.mkdir()
     (last / "config.json").write_text("last", encoding="utf-8")
 
-    def wrong(tagger: object, rows: dict) -> tuple:
-        tag_ids, probabilities = tag_rows(tagger, rows)
+    def wrong(*arguments: object, **window: int) -> tuple:
+        tag_ids, probabilities = tag_batches(*arguments, **window)
         tag_ids[5] = 2 if tag_ids[5] != 2 else 3
         return tag_ids, probabilities
 
-    monkeypatch.setattr(exporting, "tag_rows", wrong)
+    run_form = parity.run_form
+    monkeypatch.setattr(
+        parity, "run_form", lambda form, *paths: run_form(form, *paths) if form == "keras" else {}
+    )
+    monkeypatch.setattr(exporting, "tag_batches", wrong)
     with pytest.raises(SeqlabError, match=r"export, keras: 1 of 87 tags differ[\s\S]*nothing was exported"):
         workspace.export()
     assert {path.name for path in workspace.models.iterdir()} == {"export", "model.keras", "run.json"}

@@ -14,6 +14,7 @@ from seqlab.corpora.own_files import copy_files
 from seqlab.errors import SeqlabError
 from seqlab.params import parse_params
 from seqlab.pipeline.preparing import prepare_task
+from seqlab.tags import transition_constraints
 
 REPOSITORY = Path(__file__).parents[2]
 TRAIN = """EU	PROPN	B-ORG
@@ -52,12 +53,8 @@ def make_raw(tmp_path, *, train=TRAIN, dev, test, **options):
     return tmp_path / "raw"
 
 
-def quietly(text):
-    """Take a line of progress and drop it."""
-
-
 def test_vocabularies_come_from_train_alone_and_tags_are_converted(tmp_path, raw):
-    report = prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    report = prepare_task(raw, tmp_path / "prepared", task=task())
     encoder = FeatureEncoder.read(tmp_path / "prepared" / "vocabulary")
     tags = Vocabulary.read(tmp_path / "prepared" / "vocabulary" / "tags.json")
     assert encoder.tokens.entries[2:] == ["eu", "rejects", "bank", "dutch"]
@@ -86,57 +83,83 @@ def with_auxiliary(columns):
 
 @pytest.mark.parametrize(("columns", "expected"), [("all", ["upos"]), (["upos"], ["upos"]), ([], [])])
 def test_other_columns_of_train_are_encoded_beside_the_tasks_own(tmp_path, raw, columns, expected):
-    report = prepare_task(raw, tmp_path / "prepared", task=with_auxiliary(columns), say=quietly)
+    report = prepare_task(raw, tmp_path / "prepared", task=with_auxiliary(columns))
     assert report["auxiliary_columns"] == expected
     auxiliary = read_auxiliary(tmp_path / "prepared" / "train")
     assert [column.name for column in auxiliary] == expected
     for column in auxiliary:
         tags = [column.tags.entries[i] for i in column.tag_ids]
-        assert tags == ["PROPN", "VERB", "PROPN", "<unk>", "<unk>", "VERB"], "what stands once is not learned"
+        assert tags == ["PROPN", "VERB", "PROPN", "<unk>", "<unk>", "VERB"], (
+            "a tag that occurs once is not learned"
+        )
     assert read_auxiliary(tmp_path / "prepared" / "dev") == []
 
 
 @pytest.mark.parametrize(("columns", "expected"), [("all", []), (["upos"], ["upos"])])
-def test_a_column_of_very_many_tags_is_learned_only_where_it_is_named(tmp_path, columns, expected):
+def test_a_column_of_very_many_tags_is_learned_only_by_its_name(tmp_path, caplog, columns, expected):
     train = "".join(f"a\tX{i}\tO\n\n" * 2 for i in range(501))
     raw = make_raw(tmp_path, train=train, dev="a\tX\tO\n\n", test="a\tX\tO\n\n")
-    told = []
-    report = prepare_task(raw, tmp_path / "prepared", task=with_auxiliary(columns), say=told.append)
+    caplog.set_level("INFO", logger="seqlab")
+    report = prepare_task(raw, tmp_path / "prepared", task=with_auxiliary(columns))
     assert report["auxiliary_columns"] == expected
-    assert any("upos is not learned beside ner" in line for line in told) is (not expected)
+    left_out = {} if expected else {"upos": "it has 501 tags, more than 500"}
+    assert report["auxiliary_columns_left_out"] == left_out
+    assert ("auxiliary column upos is not learned beside ner" in caplog.text) is (not expected)
+
+
+def test_a_column_of_distinct_values_is_left_out(tmp_path, caplog):
+    train = "".join(f"a\tid-{i}\tO\n" for i in range(9)) + "\n"
+    raw = make_raw(tmp_path, train=train, dev="a\tX\tO\n\n", test="a\tX\tO\n\n")
+    report = prepare_task(raw, tmp_path / "prepared", task=with_auxiliary("all"))
+    assert report["auxiliary_columns"] == []
+    assert report["auxiliary_columns_left_out"] == {"upos": "no tag occurs 2 times or more"}
+    assert "auxiliary column upos is not learned beside ner: no tag occurs 2 times or more" in caplog.text
+    assert read_auxiliary(tmp_path / "prepared" / "train") == []
+
+
+def test_the_tag_o_is_known_even_if_train_does_not_have_it(tmp_path):
+    text = "New\tX\tB-LOC\nYork\tX\tI-LOC\n\n"
+    raw = make_raw(tmp_path, train=text, dev=text, test=text)
+    prepare_task(raw, tmp_path / "prepared", task=task())
+    tags = Vocabulary.read(tmp_path / "prepared" / "vocabulary" / "tags.json")
+    assert tags.entries[2:] == ["B-LOC", "E-LOC", "O"]
+    constraints = transition_constraints(tags.entries, scheme="BIOES")
+    assert any(a and b for a, b in zip(constraints.start, constraints.end, strict=True)), (
+        "one token has a tag"
+    )
 
 
 def test_an_auxiliary_column_may_hold_invalid_spans(tmp_path):
     train = "a\tX\tI-PER\nb\tX\tI-PER\n\n" * 2
     raw = make_raw(tmp_path, train=train, dev="a\tX\tO\n\n", test="a\tX\tO\n\n")
     values = with_auxiliary(["ner"]).model_copy(update={"column": "upos", "tag_scheme": None})
-    prepare_task(raw, tmp_path / "prepared", task=values, say=quietly)
+    prepare_task(raw, tmp_path / "prepared", task=values)
     (column,) = read_auxiliary(tmp_path / "prepared" / "train")
     assert column.tags.entries[2:] == ["I-PER"]
 
 
 def test_an_auxiliary_column_that_the_corpus_lacks_is_named(tmp_path, raw):
     with pytest.raises(SeqlabError, match=r"auxiliary.columns[\s\S]*no such tag column[\s\S]*'xpos'"):
-        prepare_task(raw, tmp_path / "prepared", task=with_auxiliary(["xpos"]), say=quietly)
+        prepare_task(raw, tmp_path / "prepared", task=with_auxiliary(["xpos"]))
     assert not (tmp_path / "prepared").exists()
 
 
-def test_a_tag_that_train_never_has_stays_itself_for_scoring(tmp_path, raw):
-    prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+def test_a_tag_that_train_does_not_have_is_kept_for_scoring(tmp_path, raw):
+    prepare_task(raw, tmp_path / "prepared", task=task())
     tags = Vocabulary.read(tmp_path / "prepared" / "vocabulary" / "tags.json")
     dev = read_encoded_split(tmp_path / "prepared" / "dev", tags=tags)
     assert list(dev.sentences()) == [(["Paris"], ["S-LOC"])]
 
 
 def test_rare_tokens_are_unknown(tmp_path, raw):
-    prepare_task(raw, tmp_path / "prepared", task=task(min_count=2), say=quietly)
+    prepare_task(raw, tmp_path / "prepared", task=task(min_count=2))
     encoder = FeatureEncoder.read(tmp_path / "prepared" / "vocabulary")
     assert encoder.tokens.entries[2:] == ["eu", "rejects"]
 
 
 def test_vectors_extend_the_vocabulary_by_their_own_forms(tmp_path, raw):
     (tmp_path / "vectors.txt").write_text("EU 1 2\nparis 3 4\n", encoding="utf-8")
-    prepare_task(raw, tmp_path / "prepared", task=task(vectors=str(tmp_path / "vectors.txt")), say=quietly)
+    prepare_task(raw, tmp_path / "prepared", task=task(vectors=str(tmp_path / "vectors.txt")))
     encoder = FeatureEncoder.read(tmp_path / "prepared" / "vocabulary")
     table = np.load(tmp_path / "prepared" / "vectors.npy")
     assert encoder.tokens.entries[2:] == ["eu", "rejects", "bank", "dutch", "paris"]
@@ -146,22 +169,22 @@ def test_vectors_extend_the_vocabulary_by_their_own_forms(tmp_path, raw):
 
 
 def test_bad_input_stops_before_anything_is_overwritten(tmp_path, raw):
-    prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    prepare_task(raw, tmp_path / "prepared", task=task())
     before = sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "prepared").rglob("*"))
     (tmp_path / "other").mkdir()
     broken = make_raw(tmp_path / "other", dev="a\tX\tI-PER\n\n", test="a\tX\tO\n\n")
     with pytest.raises(SeqlabError, match=r"dev.conll:1:5: invalid transition"):
-        prepare_task(broken, tmp_path / "prepared", task=task(), say=quietly)
+        prepare_task(broken, tmp_path / "prepared", task=task())
     assert (
         sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "prepared").rglob("*")) == before
     )
     assert {path.name for path in tmp_path.iterdir()} == {"own", "other", "prepared", "raw"}
 
 
-def test_files_may_spell_spans_in_bilou(tmp_path):
+def test_files_may_be_in_bilou(tmp_path):
     train = "Marie\tX\tB-PER\nCurie\tX\tL-PER\nsaw\tX\tO\nParis\tX\tU-LOC\n\n"
     raw = make_raw(tmp_path, train=train, dev="a\tX\tO\n\n", test="a\tX\tO\n\n", tag_scheme="BILOU")
-    prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    prepare_task(raw, tmp_path / "prepared", task=task())
     tags = Vocabulary.read(tmp_path / "prepared" / "vocabulary" / "tags.json")
     split = read_encoded_split(tmp_path / "prepared" / "train", tags=tags)
     assert next(split.sentences())[1] == ["B-PER", "E-PER", "O", "S-LOC"]
@@ -169,19 +192,20 @@ def test_files_may_spell_spans_in_bilou(tmp_path):
 
 def test_repairs_are_counted(tmp_path):
     raw = make_raw(tmp_path, dev="a\tX\tI-PER\nb\tX\tI-PER\n\n", test="a\tX\tO\n\n", tag_repair=True)
-    report = prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+    report = prepare_task(raw, tmp_path / "prepared", task=task())
     assert report["tags_repaired"] == {"dev": 1}
 
 
-def test_a_wrong_separator_is_told_as_such_and_not_as_a_column_without_spans(tmp_path):
+def test_a_wrong_separator_is_reported_as_such(tmp_path):
     raw = make_raw(tmp_path, dev="a\tX\tO\n\n", test="a\tX\tO\n\n", separator=" ")
     with pytest.raises(SeqlabError, match=r"train.conll:1[\s\S]*expected: 3"):
-        prepare_task(raw, tmp_path / "prepared", task=task(), say=quietly)
+        prepare_task(raw, tmp_path / "prepared", task=task())
 
 
-def test_a_column_without_spans_is_refused_where_spans_are_wanted(tmp_path, raw):
+def test_a_column_without_spans_is_refused_for_a_span_task(tmp_path, raw):
     values = task().model_copy(update={"column": "upos"})
     with pytest.raises(
-        SeqlabError, match=r"column 'upos' .* does not hold spans\n.*\n  received: BIOES; ner holds spans"
+        SeqlabError,
+        match=r"column 'upos' .* does not contain spans\n.*\n  received: BIOES; columns of spans: ner",
     ):
-        prepare_task(raw, tmp_path / "prepared", task=values, say=quietly)
+        prepare_task(raw, tmp_path / "prepared", task=values)

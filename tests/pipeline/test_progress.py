@@ -19,7 +19,7 @@ SUMMARY = {
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_the_plan_and_every_epoch_are_told(terminal):
+def test_the_plan_and_every_epoch_are_shown(terminal):
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=terminal, width=200)
     with TrainingProgress("ner on cpu", epochs=3, console=console) as progress:
@@ -30,7 +30,7 @@ def test_the_plan_and_every_epoch_are_told(terminal):
         )
     text = screen.getvalue()
     assert "1,234,567 parameters, graph mode with XLA; up to 3 epochs of 9 steps" in text
-    assert "32x8, 16x64; 7 of 307 rows wait for another epoch" in text
+    assert "32x8, 16x64; 7 of 307 rows dropped per epoch" in text
     assert "epoch 1/3: train loss 0.2500, dev span_f1 0.5000, token_accuracy 0.9000, 12 s" in text
 
 

@@ -28,7 +28,7 @@ def compiler(*rules: tuple[str, str]) -> Compiler:
 
 
 def expansions(text: str, *rules: tuple[str, str], draws: int = 200) -> set[str]:
-    """Every expansion drawn, as `word/UPOS/NER` joined by blanks."""
+    """All expansions drawn, as `word/UPOS/NER` separated by blanks."""
     made = compiler(*rules)
     emit = made.compile(text, "here:1")
     made.finish()
@@ -44,7 +44,7 @@ def words(text: str, *rules: tuple[str, str]) -> set[str]:
     return {re.sub(r"/\S+", "", expansion) for expansion in expansions(text, *rules)}
 
 
-def test_words_take_their_written_tag_or_the_one_of_the_function_word():
+def test_words_have_their_written_tag_or_that_of_the_function_word():
     assert expansions("The bank/NOUN of 1/2/NUM .") == {"The/DET/O bank/NOUN/O of/ADP/O 1/2/NUM/O ./PUNCT/O"}
 
 
@@ -52,11 +52,11 @@ def test_choices_nest_and_may_be_empty():
     assert words("[ the | [ is | of ] . | ] .") == {"the .", "is . .", "of . .", "."}
 
 
-def test_a_question_mark_makes_an_item_optional():
+def test_question_mark_makes_an_item_optional():
     assert words("the ?[ is of ] ?{r}", ("r", ".")) == {"the", "the is of", "the .", "the is of ."}
 
 
-def test_weights_count():
+def test_weights():
     made = compiler()
     emit, rng, out = made.compile("[ the %3 | of ]", "here:1"), Random(1), []
     for _ in range(4000):
@@ -64,30 +64,30 @@ def test_weights_count():
     assert sum(token[0] == "the" for token in out) / 4000 == pytest.approx(0.75, abs=0.03)
 
 
-def test_an_entity_covers_its_items_and_swallows_the_entities_inside():
+def test_only_the_outermost_entity_is_tagged():
     assert expansions("the ORG( <last> of LOC( <last> <last> ) ) .") == {
         "the/DET/O last/NOUN/B-ORG of/ADP/I-ORG last/NOUN/I-ORG last/NOUN/I-ORG ./PUNCT/O"
     }
 
 
-def test_neighbouring_entities_stay_two():
+def test_adjacent_entities_are_separate():
     assert expansions("LOC( <last> ) LOC( <last> )") == {"last/NOUN/B-LOC last/NOUN/B-LOC"}
 
 
-def test_round_brackets_are_written():
+def test_round_brackets_are_tokens():
     assert words("the ( of [ is | are ] ) .") == {"the ( of is ) .", "the ( of are ) ."}
 
 
-def test_a_caret_capitalises_the_next_item():
+def test_caret_capitalises_the_next_item():
     assert words(". ^ [ the | of ] is") == {". The is", ". Of is"}
 
 
-def test_number_is_drawn_once_for_an_alternative():
+def test_number_is_drawn_once_per_alternative():
     rules = (("be.sg", "is"), ("be.pl", "are"), ("np.$n", "the <noun.$n>"))
     assert words("{np.$n} {be.$n}", *rules) == {"the noun.sg is", "the noun.pl are"}
 
 
-def test_rules_add_up_and_may_be_recursive():
+def test_rules_may_have_several_lines_and_be_recursive():
     found = words("{r}", ("r", "the"), ("r", "of {r}"))
     assert {"the", "of the", "of of the"} <= found
 
@@ -95,20 +95,20 @@ def test_rules_add_up_and_may_be_recursive():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("the bank", "a word without a tag"),
+        ("the bank", "word without a tag"),
         ("<noun.dual>", "no such slot"),
         ("{nothing}", "no such rule"),
-        ("[ the | of", "a bracket is not closed"),
-        ("PER( <last>", "a bracket is not closed"),
+        ("[ the | of", "unclosed bracket"),
+        ("PER( <last>", "unclosed bracket"),
     ],
 )
-def test_errors_name_the_line(text, message):
+def test_errors_contain_the_location(text, message):
     with pytest.raises(SeqlabError, match=message) as caught:
         expansions(text)
     assert str(caught.value).startswith("here:1: ")
 
 
-def test_a_pattern_file_is_read_with_continuations_and_weights():
+def test_pattern_file_with_continuation_and_weights():
     file = read_pattern_file(
         "tiny", "# comment\ngenre: weight 3, lower 0.25\nr.$n = a |\n  b\n\n- the {r.sg} . %2\n- the .\n"
     )
@@ -120,8 +120,8 @@ def test_a_pattern_file_is_read_with_continuations_and_weights():
     ]
 
 
-def test_a_line_of_no_kind_is_an_error():
-    with pytest.raises(SeqlabError, match="tiny:2: this is not a line of the pattern notation"):
+def test_invalid_line_is_an_error():
+    with pytest.raises(SeqlabError, match="tiny:2: invalid line in a pattern file"):
         read_pattern_file("tiny", "- the .\nthe .\n")
 
 
@@ -142,7 +142,7 @@ def _written() -> str:
     return " ".join(bodies + [pattern.text for file in files for pattern in file.patterns])
 
 
-def test_no_rule_is_unused_or_spread_over_two_files():
+def test_every_rule_is_used_and_defined_in_one_file():
     used = {name for found in re.findall(r"\{([^}]+)\}", _written()) for name in _spellings(found)}
     homes: dict[str, str] = {}
     for file in pattern_files():
@@ -151,7 +151,7 @@ def test_no_rule_is_unused_or_spread_over_two_files():
             assert _spellings(rule) & used, f"{where}: {rule} is never used"
 
 
-def test_no_lexicon_is_unused():
+def test_every_lexicon_is_used():
     used = {name for found in re.findall(r"<([^>]+)>", _written()) for name in _spellings(found)}
     used |= {name.rpartition(".")[0] for name in used}
     assert [name for name in (*lexica(), *COMPUTED) if name not in used] == []

@@ -4,18 +4,11 @@ from random import Random
 
 import pytest
 
-from seqlab.sample.lexicon import (
-    LexiconSlots,
-    function_words,
-    is_held_out,
-    lemma,
-    lexica,
-    role_of,
-)
+from seqlab.sample.lexicon import function_words, is_held_out, lemma, lexica, role_of, slot
 
 
-def drawn(slot: str, *, held_out: bool, draws: int = 20_000) -> set[tuple[tuple[str, str, str], ...]]:
-    emit, rng, seen = LexiconSlots(held_out=held_out).slot(slot), Random(1), set()
+def drawn(name: str, *, held_out: bool, draws: int = 20_000) -> set[tuple[tuple[str, str, str], ...]]:
+    emit, rng, seen = slot(name, held_out=held_out), Random(1), set()
     for _ in range(draws):
         out = []
         emit(rng, out)
@@ -40,12 +33,12 @@ def test_lemma(item, expected):
         ("adj", 0.07, 0.12),
     ],
 )
-def test_the_share_held_out(role, low, high):
+def test_held_out_share(role, low, high):
     items = {item for name, found in lexica().items() if role_of(name) == role for item in found}
     assert low <= sum(is_held_out(role, item) for item in items) / len(items) <= high
 
 
-def test_words_of_several_roles_and_marked_ones_are_never_held_out():
+def test_words_with_several_roles_and_marked_words_are_never_held_out():
     assert not any(is_held_out(role, "record") for role in ("noun", "verb"))
     assert not any(is_held_out("last", item) for item in lexica()["last.place"])
     assert not is_held_out("first", "May!")
@@ -55,14 +48,14 @@ def test_closed_classes_are_never_held_out():
     assert not any(is_held_out("intj", item) for item in lexica()["intj.any"])
 
 
-def test_train_draws_from_what_is_not_held_out():
+def test_train_draws_only_items_that_are_not_held_out():
     train, others = drawn("last.common", held_out=False), drawn("last.common", held_out=True)
     assert train < others
     added = {"_".join(word for word, _, _ in tokens) for tokens in others - train}
     assert all(is_held_out("last", name) for name in added)
 
 
-def test_items_of_several_tokens_are_tagged_inside():
+def test_tags_inside_items_of_several_tokens():
     assert (("Isle", "PROPN", "O"), ("of", "ADP", "O")) in drawn("place.head", held_out=True)
     assert (("Doctors", "PROPN", "O"), ("without", "ADP", "O"), ("Borders", "PROPN", "O")) in drawn(
         "org.body", held_out=True
@@ -79,7 +72,7 @@ def test_forms():
 @pytest.mark.parametrize("name", ["noun.nothing.sg", "noun.person.past", "nothing"])
 def test_unknown_slots(name):
     with pytest.raises(KeyError):
-        LexiconSlots(held_out=True).slot(name)
+        slot(name, held_out=True)
 
 
 def test_function_words_have_one_tag_each():

@@ -14,7 +14,7 @@ STEMS = {
 }
 
 
-def test_names_are_many_distinct_capitalised_and_always_the_same():
+def test_names_are_distinct_capitalised_and_deterministic():
     names = made_names(STEMS)
     assert names == made_names(STEMS)
     assert {name: len(set(found)) for name, found in names.items()} == {
@@ -26,7 +26,7 @@ def test_names_are_many_distinct_capitalised_and_always_the_same():
     assert all(name[0].isupper() and name[1:].islower() for name in names["last.made"])
 
 
-def test_words_are_derived_and_compounded_without_doubling():
+def test_compounds_do_not_repeat_a_stem():
     words = made_words(STEMS)
     assert sorted(words["adj.made"]) == ["long-term", "longterm", "soft"]
     assert words["noun.compound"] == ["longterm"]

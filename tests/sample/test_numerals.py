@@ -34,7 +34,7 @@ SHAPES = {
 }
 
 
-def test_every_computed_slot_has_a_shape_here():
+def test_every_computed_slot_has_a_shape():
     assert set(SHAPES) == set(COMPUTED)
 
 

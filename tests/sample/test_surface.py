@@ -19,7 +19,7 @@ def test_articles():
     assert words(items) == "an apple a pear An oven a orange a"
 
 
-def test_a_comma_gives_way_to_the_mark_after_it():
+def test_commas_before_punctuation_are_removed():
     items = tokens('x/X ,/PUNCT ,/PUNCT y/X ,/PUNCT ./PUNCT ,/PUNCT "/PUNCT')
     fix_commas(items)
     assert words(items) == 'x , y . , "'

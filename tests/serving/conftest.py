@@ -13,8 +13,3 @@ from tiny_taggers import tiny_export
 @pytest.fixture(scope="session")
 def ner_export() -> Path:
     return tiny_export("ner")
-
-
-@pytest.fixture(scope="session")
-def pos_export() -> Path:
-    return tiny_export("pos")

@@ -27,7 +27,7 @@ def write(folder: Path, **changes: object) -> Path:
     return folder
 
 
-def test_what_it_says(tmp_path: Path) -> None:
+def test_the_content_is_read_back(tmp_path: Path) -> None:
     config = read_export_config(write(tmp_path), task="ner")
     assert config["tags"] == ["<pad>", "<unk>", "O"]
     assert config["scores"] == {"test": {"tokens": 91, "token_accuracy": 0.95, "span_f1": 0.9}}
@@ -38,32 +38,32 @@ def test_what_it_says(tmp_path: Path) -> None:
     assert set(config["versions"]) == {"python", "seqlab", "tensorflow", "keras", "numpy"}
 
 
-def test_no_export(tmp_path: Path) -> None:
+def test_a_missing_export_raises(tmp_path: Path) -> None:
     with pytest.raises(SeqlabError, match=r"there is no exported model[\s\S]*dvc repro"):
         read_export_config(tmp_path)
 
 
-def test_no_json(tmp_path: Path) -> None:
+def test_invalid_json_raises(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{", encoding="utf-8")
-    with pytest.raises(SeqlabError, match="not an export's config"):
+    with pytest.raises(SeqlabError, match=r"config\.json is not valid JSON"):
         read_export_config(tmp_path)
 
 
 @pytest.mark.parametrize("version", [FORMAT_VERSION + 1, None])
-def test_an_incompatible_version(tmp_path: Path, version: int | None) -> None:
+def test_an_incompatible_version_raises(tmp_path: Path, version: int | None) -> None:
     write(tmp_path, format_version=version, versions={"seqlab": "9.9"})
     message = rf"incompatible version[\s\S]*format_version {FORMAT_VERSION}[\s\S]*{version} \(seqlab 9.9\)"
     with pytest.raises(SeqlabError, match=message):
         read_export_config(tmp_path)
 
 
-def test_something_else(tmp_path: Path) -> None:
+def test_json_that_is_no_object_raises(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("[1]", encoding="utf-8")
     with pytest.raises(SeqlabError, match=r"incompatible version[\s\S]*\[1\]"):
         read_export_config(tmp_path)
 
 
-def test_another_task(tmp_path: Path) -> None:
+def test_another_task_raises(tmp_path: Path) -> None:
     with pytest.raises(
         SeqlabError, match=r"for another task[\s\S]*expected: pos[\s\S]*received: ner[\s\S]*--task ner"
     ):

@@ -4,52 +4,48 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_taggers import TOKENS, WINDOW, make_tagger, tiny_tagger
+from tiny_taggers import TOKENS, WINDOW, make_encoder, make_tagger, tiny_tagger
 
 from seqlab.errors import SeqlabError
-from seqlab.serving.float32 import in_float32, load_tagger
-from seqlab.serving.rows import make_rows, tag_rows
+from seqlab.modeling.tagger import Tagger
+from seqlab.serving.float32 import load_tagger
+from seqlab.serving.reference import make_batches, tag_batches
 
 
-@pytest.mark.parametrize("kind", ["ner", "pos"])
-def test_a_reloaded_tagger_is_the_tagger(kind: str, tmp_path: Path) -> None:
-    tiny = tiny_tagger(kind)
-    tiny.tagger.save(tmp_path / "model.keras")
-    rows = make_rows(TOKENS, encoder=tiny.encoder, **WINDOW)
-    for expected, received in zip(
-        tag_rows(tiny.tagger, rows), tag_rows(load_tagger(tmp_path / "model.keras"), rows), strict=True
-    ):
-        np.testing.assert_array_equal(received, expected)
+def tags_of(tagger: Tagger) -> tuple[np.ndarray, np.ndarray]:
+    return tag_batches(tagger, make_batches(TOKENS, encoder=make_encoder()), **WINDOW)
 
 
-@pytest.mark.parametrize("kind", ["ner", "pos"])
-def test_a_mixed_precision_tagger_computes_in_float32_with_its_weights(kind: str) -> None:
-    mixed, plain = make_tagger(kind, precision="mixed_bfloat16"), make_tagger(kind)
-    rows = make_rows(TOKENS, encoder=plain.encoder, **WINDOW)
-    expected = tag_rows(plain.tagger, rows)
-    received = tag_rows(in_float32(mixed.tagger), rows)
-    np.testing.assert_array_equal(received[0], expected[0])
-    np.testing.assert_allclose(received[1], expected[1], atol=1e-6)
-    assert np.abs(tag_rows(mixed.tagger, rows)[1] - expected[1]).max() > 1e-4
+def test_a_mixed_precision_tagger_is_reloaded_in_float32_with_its_weights(tmp_path: Path) -> None:
+    mixed, plain = (make_tagger("ner", precision=name).tagger for name in ("mixed_bfloat16", "float32"))
+    mixed.save(tmp_path / "model.keras")
+    tag_ids, probabilities = tags_of(load_tagger(tmp_path / "model.keras"))
+    expected = tags_of(plain)
+    np.testing.assert_array_equal(tag_ids, expected[0])
+    np.testing.assert_allclose(probabilities, expected[1], atol=1e-6)
+    assert np.abs(tags_of(mixed)[1] - expected[1]).max() > 1e-4
 
 
-def test_a_float32_tagger_is_left_alone() -> None:
+def test_a_reloaded_bilstm_tagger_is_the_tagger(tmp_path: Path) -> None:
     tagger = tiny_tagger("pos").tagger
-    assert in_float32(tagger) is tagger
+    tagger.save(tmp_path / "model.keras")
+    reloaded = load_tagger(tmp_path / "model.keras")
+    for expected, received in zip(tagger.weights, reloaded.weights, strict=True):
+        np.testing.assert_array_equal(received, expected, err_msg=expected.path)
 
 
-def test_no_model(tmp_path: Path) -> None:
+def test_a_missing_model_raises(tmp_path: Path) -> None:
     with pytest.raises(SeqlabError, match=r"there is no trained model[\s\S]*dvc repro"):
         load_tagger(tmp_path / "model.keras")
 
 
-def test_no_model_that_can_be_loaded(tmp_path: Path) -> None:
+def test_a_damaged_model_raises(tmp_path: Path) -> None:
     (tmp_path / "model.keras").write_bytes(b"nothing")
     with pytest.raises(SeqlabError, match=r"the model cannot be loaded[\s\S]*train it again"):
         load_tagger(tmp_path / "model.keras")
 
 
-def test_another_kind_of_model(tmp_path: Path) -> None:
+def test_a_model_that_is_no_tagger_raises(tmp_path: Path) -> None:
     import keras
 
     keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "model.keras")

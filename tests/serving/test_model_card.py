@@ -42,43 +42,53 @@ def card(
         run={"run_id": "r1", "experiment": "seqlab-pos"},
     )
     section = {"encoder": {"type": "bilstm"}, "head": {"type": "crf"}}
-    return model_card(config, corpus=corpus, scores=scores, section=section, commit="abc123", dirty=dirty)
+    return model_card(
+        config,
+        corpus=corpus,
+        scores=scores,
+        section=section,
+        commit="abc123",
+        dirty=dirty,
+        forms=["saved_model"],
+        unavailable={"onnx": "this layer cannot be written as ONNX"},
+    )
 
 
 def test_a_tagger_of_parts_of_speech() -> None:
     text = card(TEST)
     assert text.startswith("# seqlab pos: parts of speech by a bilstm tagger\n")
-    assert "It knows 2 tags: `O`, `B-PER`." in text
-    assert "- Corpus: tiny (six sentences), column `ner`, learned together with `upos`, `xpos`\n" in text
+    assert " 2 tags: `O`, `B-PER`." in text
+    assert "- Corpus: tiny (six sentences), column `ner`, with the auxiliary columns `upos`, `xpos`\n" in text
     assert "- Licence: Apache-2.0\n" in text
     assert f"`{'d' * 64}`" in text
     assert "| token accuracy | 0.9500 [0.9000, 0.9900] | 0.9500 [0.9000, 0.9900] |" in text
     assert "| `NOUN` | 0.5000 | 0.2500 | 0.3333 | 1,234 |" in text
-    assert "- `NOUN` taken for `VERB`: 3 tokens, 10.0% of `NOUN`\n  - `the >>run<< 'is' on`" in text
+    assert "- `VERB` instead of `NOUN`: 3 tokens, 10.0% of `NOUN`\n  - `the >>run<< 'is' on`" in text
     assert "git checkout abc123\nmake repro" in text
     assert "`r1`" in text
-    assert "not committed" not in text
+    assert "uncommitted" not in text
+    assert "- SavedModel\n- not available: ONNX (this layer cannot be written as ONNX)\n" in text
     assert "synthetic" not in text
 
 
 def test_a_tagger_of_entities() -> None:
     text = card({**TEST, **SPANS}, scheme="BIOES")
-    assert "2 tags, spelt in BIOES" in text
+    assert "2 tags in BIOES: " in text
     assert "| span F1 | 0.7500 [0.7000, 0.8000] |" in text
     assert "| `PER` | 0.8000 | 0.7000 | 0.7500 | 12 |" in text
     assert "`NOUN` |" not in text
 
 
-def test_a_synthetic_corpus_is_told() -> None:
+def test_a_synthetic_corpus_is_stated() -> None:
     assert "**The corpus is synthetic: these scores say nothing about real text.**" in card(
         TEST, synthetic=True
     )
-    assert "for trying the pipeline out, and for nothing else" in card(TEST, synthetic=True)
+    assert "For trying out the pipeline only." in card(TEST, synthetic=True)
 
 
-def test_changes_that_were_not_committed_are_told() -> None:
-    assert "with changes that were not committed" in card(TEST, dirty=True)
+def test_uncommitted_changes_are_stated() -> None:
+    assert "with uncommitted changes" in card(TEST, dirty=True)
 
 
-def test_no_failures() -> None:
-    assert "No tag of test was wrong." in card({**TEST, "most_confused": []})
+def test_no_errors() -> None:
+    assert "All tags of test are correct." in card({**TEST, "most_confused": []})

@@ -8,8 +8,8 @@ import pytest
 from tiny_taggers import TOKENS, WINDOW, tiny_export, tiny_tagger
 
 from seqlab.errors import SeqlabError
-from seqlab.serving.parity import RUNNERS, check_parity, compare, run_form
-from seqlab.serving.rows import make_rows, tag_rows
+from seqlab.serving.parity import check_parity, compare, run_form
+from seqlab.serving.reference import make_batches, tag_batches
 
 SENTENCES = [["a", "b"], ["c"]]
 EXPECTED = np.array([2, 3, 2]), np.array([0.5, 0.6, 0.7])
@@ -26,7 +26,7 @@ def compare_with(tag_ids: list[int], probabilities: list[float]) -> dict[str, fl
     )
 
 
-def test_the_largest_difference_is_told() -> None:
+def test_the_largest_difference_is_reported() -> None:
     report = compare_with([2, 3, 2], [0.5, 0.5, 0.7])
     assert report == {
         "tokens": 3,
@@ -35,12 +35,12 @@ def test_the_largest_difference_is_told() -> None:
     }
 
 
-def test_tokens_that_came_out_otherwise_are_not_compared() -> None:
+def test_sentences_split_into_other_tokens_are_not_compared() -> None:
     report = compare_with([-1, -1, 2], [0.0, 0.0, 0.7])
     assert (report["tokens"], report["max_probability_difference"]) == (1, 0.0)
 
 
-def test_a_differing_tag_is_an_error_that_shows_it() -> None:
+def test_a_differing_tag_raises_and_is_shown() -> None:
     with pytest.raises(SeqlabError) as caught:
         compare_with([2, 3, 3], [0.5, 0.6, 0.4])
     assert str(caught.value).splitlines()[:3] == [
@@ -50,25 +50,26 @@ def test_a_differing_tag_is_an_error_that_shows_it() -> None:
     ]
 
 
-def test_a_form_that_cannot_run_says_why(tmp_path: Path) -> None:
+def test_a_form_that_cannot_run_raises_with_its_error(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"nothing")
-    with pytest.raises(SeqlabError, match=r"'onnx' cannot be run in a fresh process[\s\S]*exit status 1"):
+    with pytest.raises(SeqlabError, match=r"'onnx' cannot be run in a new process[\s\S]*exit status 1"):
         run_form("onnx", tmp_path / "model.onnx", tmp_path)
 
 
-def test_saved_model_and_onnx_agree_in_fresh_processes() -> None:
+def test_saved_model_and_onnx_agree_in_new_processes() -> None:
     tiny, export = tiny_tagger("pos"), tiny_export("pos")
     sentences = [*TOKENS, ["a token", "with", "blanks"]]
-    rows = make_rows(sentences, encoder=tiny.encoder, **WINDOW)
+    batches = make_batches(sentences, encoder=tiny.encoder)
     report = check_parity(
         {"saved_model": export, "onnx": export / "model.onnx"},
         sentences=sentences,
-        rows=rows,
-        expected=tag_rows(tiny.tagger, rows),
+        batches=batches,
+        window=WINDOW,
+        expected=tag_batches(tiny.tagger, batches, **WINDOW),
         tag_names=tiny.tags.entries,
     )
     tokens = sum(map(len, sentences))
-    # A token with a blank in it cannot be told from two where tokens are joined by blanks.
+    # If tokens are joined by blanks, a token that contains a blank becomes two.
     assert {name: row["tokens"] for name, row in report.items()} == {
         "saved_model:ids": tokens,
         "saved_model:ragged": tokens,
@@ -79,10 +80,3 @@ def test_saved_model_and_onnx_agree_in_fresh_processes() -> None:
     }
     assert all(row["max_probability_difference"] < 1e-5 for row in report.values())
     json.dumps(report)
-
-
-def test_every_runner_is_there() -> None:
-    import seqlab.serving.runners
-
-    folder = Path(seqlab.serving.runners.__file__).parent
-    assert {path.name for path in folder.glob("run_*.py")} == set(RUNNERS.values())

@@ -1,4 +1,4 @@
-"""Small taggers with random weights, and their exports, each made once in a test session."""
+"""Small taggers with random weights. Each is exported once per test session, and each export loaded once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from seqlab.batching.encoding import FeatureEncoder
 from seqlab.batching.features import normalize_token, token_shape
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.modeling.embedder import TokenFeatureEmbedder
-from seqlab.modeling.encoders.bilstm_encoder import BiLSTMEncoder
-from seqlab.modeling.encoders.transformer_encoder import TransformerEncoder
+from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
+from seqlab.modeling.encoders.transformer import TransformerEncoder
 from seqlab.modeling.heads.crf_head import CRFHead
 from seqlab.modeling.heads.softmax_head import SoftmaxHead
 from seqlab.modeling.tagger import Tagger
@@ -58,7 +59,7 @@ CORPUS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class TinyTagger:
-    """A tagger with random weights, and what belongs to it."""
+    """A tagger with random weights, and its vocabularies."""
 
     kind: str
     tagger: Tagger
@@ -72,7 +73,7 @@ class TinyTagger:
 
 @cache
 def make_encoder() -> FeatureEncoder:
-    """Vocabularies of the sentences, some of whose tokens, characters and shapes are left unknown."""
+    """Return vocabularies of the sentences that lack some of their tokens, characters and shapes."""
     tokens = Counter(token for sentence in TOKENS for token in sentence)
     known = [token for token in tokens if token not in ("believing", "London")]
     return FeatureEncoder(
@@ -87,18 +88,18 @@ def make_encoder() -> FeatureEncoder:
 def make_tagger(
     kind: str,
     *,
+    encoder: str | None = None,
     characters: str = "cnn",
     positions: str = "relative",
     head: str = "softmax",
-    norm_first: bool = True,
     precision: str = "float32",
 ) -> TinyTagger:
-    """`ner`: a Transformer over BIOES spans; `pos`: a BiLSTM over tags."""
+    """Return a tagger with random weights; by default a Transformer for `ner` and a BiLSTM for `pos`."""
     keras.utils.set_random_seed(7)
     keras.config.set_dtype_policy(precision)
-    encoder, tags = make_encoder(), Vocabulary(TAGS[kind])
+    features, tags = make_encoder(), Vocabulary(TAGS[kind])
     allowed = transition_constraints(tags.entries, scheme="BIOES") if kind == "ner" else None
-    if kind == "ner":
+    if (encoder or {"ner": "transformer", "pos": "bilstm"}[kind]) == "transformer":
         body = TransformerEncoder(
             num_layers=2,
             hidden_dim=16,
@@ -106,7 +107,6 @@ def make_tagger(
             intermediate_dim=24,
             positions=positions,
             max_length=MAX_LENGTH,
-            norm_first=norm_first,
             name="encoder",
         )
     else:
@@ -114,13 +114,13 @@ def make_tagger(
     tagger = Tagger(
         name="tagger",
         embedder=TokenFeatureEmbedder(
-            token_vocabulary_size=len(encoder.tokens),
+            token_vocabulary_size=len(features.tokens),
             token_embedding_dim=8,
             characters=characters,
-            character_vocabulary_size=len(encoder.characters),
+            character_vocabulary_size=len(features.characters),
             character_embedding_dim=4,
             character_filters=8,
-            shape_vocabulary_size=len(encoder.shapes),
+            shape_vocabulary_size=len(features.shapes),
             name="embedder",
         ),
         encoder=body,
@@ -136,19 +136,22 @@ def make_tagger(
     ids = np.ones((1, 3), np.int32)
     tagger({"token_ids": ids, "char_ids": np.ones((1, 3, 7), np.int32), "shape_ids": ids})
     random = np.random.default_rng(5)
-    # Larger weights than fresh ones, so that tags differ from token to token; biases that matter, but
-    # not most.
+    # Weights are larger than initial ones, so that tags differ from token to token.
     for weight in tagger.weights:
         if str(weight.dtype).startswith("float"):
             noise = random.normal(0, 0.1 if len(weight.shape) == 1 else 0.7, weight.shape)
             weight.assign(np.asarray(weight) + noise if len(weight.shape) == 1 else noise)
-    return TinyTagger(kind=kind, tagger=tagger, encoder=encoder, tags=tags)
+    return TinyTagger(kind=kind, tagger=tagger, encoder=features, tags=tags)
 
 
 @cache
 def tiny_tagger(kind: str) -> TinyTagger:
-    """The tagger whose export is `tiny_export`."""
+    """Return the tagger that `tiny_export` exports."""
     return make_tagger(kind, head="softmax" if kind == "ner" else "crf")
+
+
+def write_onnx(tiny: TinyTagger, path: Path, **options: Any) -> None:
+    export_onnx(tiny.tagger, path, max_token_length=tiny.encoder.max_token_length, **WINDOW, **options)
 
 
 @cache
@@ -158,13 +161,13 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 
 @cache
 def tiny_export(kind: str) -> Path:
-    """An export with everything that the stage writes but the model card."""
+    """Write an export as the stage does, but without the model card."""
     tiny = tiny_tagger(kind)
     directory = Path(_folder().name) / kind
     export_saved_model(
         tiny.tagger, directory, encoder=tiny.encoder, tags=tiny.tags, spans=tiny.spans, **WINDOW
     )
-    export_onnx(tiny.tagger, directory / "model.onnx", max_token_length=tiny.encoder.max_token_length)
+    write_onnx(tiny, directory / "model.onnx")
     config = export_config(
         task=kind,
         tag_scheme="BIOES" if tiny.spans else None,
@@ -176,3 +179,11 @@ def tiny_export(kind: str) -> Path:
     )
     (directory / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return directory
+
+
+_load = cache(tf.saved_model.load)
+
+
+def load_once(path: str) -> Any:
+    """Load a SavedModel, or return the one that is already loaded; a replacement of `tf.saved_model.load`."""
+    return _load(str(Path(path).resolve()))

@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+import traceback
 import warnings
 
 import pytest
@@ -15,26 +16,63 @@ from seqlab.tracking.client import (
     is_remote,
     mlflow_client,
     quiet_mlflow,
+    remove_credentials,
     root_cause,
     without_credentials,
 )
 
 
 @pytest.mark.parametrize(
-    ("uri", "shown"),
+    ("text", "clean"),
     [
         ("http://name:secret@host:5000/prefix", "http://host:5000/prefix"),
-        ("http://host:5000", "http://host:5000"),
-        ("sqlite:////a/b.db", "sqlite:////a/b.db"),
-        ("postgresql://u:p@ss@db/x", "postgresql://db/x"),
+        ("http://secret@host", "http://host"),
+        ("HTTP://name:secret@host", "HTTP://host"),
+        ("name:secret@host:5000", "host:5000"),
+        ("http://host:5000/?token=secret&page=2", "http://host:5000/?token=***&page=2"),
+        ("postgresql://u:secr@et@db/x?password=secret", "postgresql://db/x?password=***"),
+        ("http://u:sec/ret@host", "http://host"),
+        ("request to 'http://u:secret@host/api' failed: no 'u:secret@host'", None),
+        ("url: /api/2.0/runs?access_token=secret (Caused by http://u:secret@host)", None),
     ],
 )
-def test_credentials_are_never_shown(uri: str, shown: str) -> None:
-    assert without_credentials(uri) == shown
+def test_credentials_are_removed(text: str, clean: str | None) -> None:
+    result = without_credentials(text)
+    assert "secret" not in result
+    assert "secr@et" not in result
+    if clean is not None:
+        assert result == clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://host:5000",
+        "sqlite:////a/b@c:d.db",
+        "models:/seqlab-ner@champion",
+        "dvc repro prepare@ner: no such stage",
+        "corpora/a.py:17: error in b@c",
+    ],
+)
+def test_text_without_credentials_is_unchanged(text: str) -> None:
+    assert without_credentials(text) == text
+
+
+def test_credentials_are_removed_from_a_chain_of_errors() -> None:
+    from mlflow.exceptions import MlflowException
+
+    address = "http://name:secret@host"
+    error = MlflowException(f"API request to {address} failed")
+    error.__cause__ = requests.ConnectionError(ValueError(f"no {address}"))
+    remove_credentials(error)
+    text = "".join(traceback.format_exception(error)) + error.message + root_cause(error)
+    assert "http://host failed" in text
+    assert "secret" not in text
 
 
 def test_is_remote() -> None:
     assert is_remote("https://host")
+    assert is_remote("HTTP://host")
     assert not is_remote("sqlite:////a.db")
 
 
@@ -46,8 +84,8 @@ def test_the_users_settings_win(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
-def test_importing_the_room_does_not_import_mlflow() -> None:
-    modules = ["client", "run", "store", "model", "plots", "provenance", "replay", "server", "view"]
+def test_importing_tracking_does_not_import_mlflow() -> None:
+    modules = ("client", "figures", "operations", "pending", "provenance", "registry", "run", "store", "ui")
     names = ", ".join(f"seqlab.tracking.{name}" for name in modules)
     code = f"import sys, {names}; print(sorted({{'mlflow', 'matplotlib', 'tensorflow'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -60,19 +98,21 @@ def http_error(status: int) -> requests.HTTPError:
     return requests.HTTPError(response=response)
 
 
-def test_connection_failures_are_told_from_errors_of_our_own() -> None:
+def test_connection_failures_are_distinguished_from_other_errors() -> None:
     from mlflow.exceptions import MlflowException, RestException
     from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
     away = [
         requests.ConnectionError(),
         requests.Timeout(),
+        requests.exceptions.RetryError(),
+        requests.exceptions.ChunkedEncodingError(),
         http_error(503),
         RestException({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "busy"}),
         MlflowException("database is locked", error_code=TEMPORARILY_UNAVAILABLE),
     ]
     assert all(is_connection_failure(error) for error in away)
-    ours = [
+    other = [
         ValueError(),
         KeyboardInterrupt(),
         OSError("No space left on device"),
@@ -81,7 +121,7 @@ def test_connection_failures_are_told_from_errors_of_our_own() -> None:
         MlflowException.invalid_parameter_value("changed"),
         RestException({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no run"}),
     ]
-    assert not any(is_connection_failure(error) for error in ours)
+    assert not any(is_connection_failure(error) for error in other)
 
 
 def test_a_refused_connection_is_a_connection_failure(
@@ -95,7 +135,7 @@ def test_a_refused_connection_is_a_connection_failure(
     assert root_cause(raised.value) == "[Errno 111] Connection refused"
 
 
-def test_quiet_lets_warnings_of_mlflows_loggers_through() -> None:
+def test_quiet_mlflow_keeps_warnings_of_mlflows_loggers() -> None:
     logger = logging.getLogger("mlflow.store.db.utils")
     with quiet_mlflow():
         assert not logger.isEnabledFor(logging.INFO)

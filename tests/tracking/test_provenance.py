@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seqlab.tracking.names import safe_key
+from seqlab.tracking.operations import safe_key
 from seqlab.tracking.provenance import git_tags, lock_tags, provenance_tags, version_tags
 
 LOCK = """\
@@ -30,7 +30,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "repository"
     (folder / "metrics" / "ner").mkdir(parents=True)
     for name in ("code.py", "dvc.lock", "params.yaml", "metrics/ner/evaluate.json"):
@@ -38,41 +38,42 @@ def repository(tmp_path: Path) -> Path:
     git(folder, "init", "-q")
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "one")
+    monkeypatch.chdir(folder)
     return folder
 
 
 def test_a_clean_tree(repository: Path) -> None:
-    assert git_tags(repository, workspace=repository) == {
+    assert git_tags(repository) == {
         "git.commit": git(repository, "rev-parse", "HEAD"),
         "git.branch": "main",
         "git.dirty": "false",
     }
 
 
-def test_what_the_pipeline_writes_is_not_dirt_and_what_a_person_changes_is(repository: Path) -> None:
+def test_only_changes_that_the_pipeline_does_not_make_are_dirty(repository: Path) -> None:
     for name in ("dvc.lock", "metrics/ner/evaluate.json"):
         (repository / name).write_text("2\n")
     (repository / "untracked.py").write_text("2\n")
-    assert git_tags(repository, workspace=repository)["git.dirty"] == "false"
+    assert git_tags(repository)["git.dirty"] == "false"
     (repository / "code.py").write_text("2\n")
     (repository / "params.yaml").write_text("2\n")
-    tags = git_tags(repository, workspace=repository)
+    tags = git_tags(repository)
     assert tags["git.dirty"] == "true"
     assert tags["git.dirty_files"] == "code.py, params.yaml"
 
 
-def test_many_changed_files_are_counted(repository: Path) -> None:
+def test_a_long_list_of_changed_files_is_truncated(repository: Path) -> None:
     for number in range(23):
         (repository / f"f{number:02d}").write_text("1")
     git(repository, "add", "-A")
-    assert git_tags(repository, workspace=repository)["git.dirty_files"].endswith("f19, and 3 more")
+    assert git_tags(repository)["git.dirty_files"].endswith("f19, and 3 more")
 
 
-def test_in_a_temporary_experiment_the_base_commit_is_told(
+def test_the_commit_of_a_temporary_experiment_is_its_base_commit(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = git(repository, "rev-parse", "HEAD")
-    # As DVC makes it: a clone elsewhere, HEAD detached, the experiment's parameters uncommitted.
+    # Like DVC's: a clone with a detached HEAD and uncommitted parameters.
     temporary = tmp_path / "exps" / "tmp1"
     git(tmp_path, "clone", "-q", str(repository), str(temporary))
     git(temporary, "checkout", "-q", "--detach", base)
@@ -82,7 +83,7 @@ def test_in_a_temporary_experiment_the_base_commit_is_told(
     monkeypatch.setenv("DVC_EXP_NAME", "lazy-crab")
     monkeypatch.setenv("DVC_EXP_BASELINE_REV", base)
     monkeypatch.chdir(temporary)
-    tags = provenance_tags(repository)
+    tags = provenance_tags(repository, stages=[], seed=0, device="cpu")
     assert tags["git.commit"] == tags["mlflow.source.git.commit"] == base
     assert tags["git.branch"] == "main"
     assert tags["git.dirty"] == "false"
@@ -93,24 +94,26 @@ def test_in_a_temporary_experiment_the_base_commit_is_told(
 def test_a_commit_without_a_branch(repository: Path) -> None:
     git(repository, "commit", "-q", "--allow-empty", "-m", "two")
     git(repository, "checkout", "-q", "--detach", "HEAD~1")
-    assert git_tags(repository, workspace=repository)["git.branch"] == "detached"
+    assert git_tags(repository)["git.branch"] == "detached"
 
 
 def test_without_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    tags = provenance_tags(tmp_path, workspace=tmp_path)
+    tags = provenance_tags(tmp_path, stages=[], seed=0, device="cpu")
     assert (tags["git.commit"], tags["git.branch"], tags["git.dirty"]) == ("none", "none", "none")
     assert "mlflow.source.git.commit" not in tags
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert git_tags(tmp_path, workspace=tmp_path)["git.commit"] == "none"
+    assert git_tags(tmp_path)["git.commit"] == "none"
 
 
-def test_a_repository_without_a_commit(tmp_path: Path) -> None:
+def test_a_repository_without_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     git(tmp_path, "init", "-q")
-    assert git_tags(tmp_path, workspace=tmp_path)["git.commit"] == "none"
+    assert git_tags(tmp_path)["git.commit"] == "none"
 
 
-def test_the_lock_gives_stages_and_outputs(tmp_path: Path) -> None:
+def test_the_lock_file_gives_stages_and_outputs(tmp_path: Path) -> None:
     (tmp_path / "dvc.lock").write_text(LOCK)
     entry = (
         '{"cmd":"python -m seqlab.stages.prepare ner",'
@@ -124,13 +127,13 @@ def test_the_lock_gives_stages_and_outputs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, ""])
-def test_no_lock_of_any_stage_yet(content: str | None, tmp_path: Path) -> None:
+def test_a_missing_or_empty_lock_file(content: str | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "dvc.lock").write_text(content)
     assert lock_tags(tmp_path / "dvc.lock", ["download"]) == {"dvc.stage.download": "none"}
 
 
-def test_versions_are_those_that_are_installed() -> None:
+def test_versions_of_installed_libraries() -> None:
     import numpy
 
     tags = version_tags()
@@ -138,17 +141,15 @@ def test_versions_are_those_that_are_installed() -> None:
     assert tags["version.python"].count(".") == 2
 
 
-def test_what_the_caller_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tags_of_a_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_STAGE", "train@ner")
     (tmp_path / "dvc.lock").write_text(LOCK)
-    tags = provenance_tags(
-        tmp_path, workspace=tmp_path, stages=["prepare@ner"], seed=0, device="cpu", execution="graph, XLA"
-    )
+    tags = provenance_tags(tmp_path, stages=["prepare@ner"], seed=0, device="cpu")
     assert tags["run.seed"] == "0"
     assert tags["run.device"] == "cpu"
-    assert tags["run.execution"] == "graph, XLA"
+    assert tags["run.execution"] == "none"
     assert tags["mlflow.source.name"] == "dvc repro train@ner"
     assert tags["dvc.stage"] == "train@ner"
-    assert "run.host" not in tags
-    assert "run.host" in provenance_tags(tmp_path, workspace=tmp_path, with_host=True)
+    assert tags["dvc.out.data/prepared/ner"] == "0123.dir"
     assert {safe_key(key) for key in tags} == set(tags)

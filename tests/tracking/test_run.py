@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import requests
 from matplotlib.figure import Figure
+from mlflow import MlflowClient
 
+from seqlab.errors import SeqlabError
 from seqlab.tracking.client import mlflow_client
-from seqlab.tracking.run import TrackedRun
+from seqlab.tracking.pending import replay_pending
+from seqlab.tracking.run import TrackedRun, read_run_json
 from seqlab.tracking.store import resolve_tracking_uri
 
 
@@ -27,7 +32,7 @@ def artifact(root: Path, run_id: str, name: str) -> Path:
     return root / "mlartifacts" / "seqlab-ner" / run_id / "artifacts" / name
 
 
-def test_a_run_holds_what_it_was_given(root: Path) -> None:
+def test_a_run_contains_what_was_logged(root: Path) -> None:
     with start(root, tags={"corpus": "sample", "synthetic": True}, params={"ner": {"head": "crf"}}) as run:
         run.log_params({"ner": {"training": {"epochs": 3, "clip": None}}, "seed": 7})
         run.log_metrics({"train": {"loss": np.float32(0.5)}, "test/f1/$": 1}, step=2)
@@ -52,7 +57,7 @@ def test_a_run_holds_what_it_was_given(root: Path) -> None:
     assert not (root / ".seqlab" / "mlflow-pending").exists()
 
 
-def test_many_values_are_split_into_requests_that_the_server_takes(root: Path) -> None:
+def test_many_values_are_split_into_requests(root: Path) -> None:
     with start(root) as run:
         run.log_params({f"p{number}": number for number in range(230)})
         run.log_metrics({f"test/f1/{number}": number for number in range(1200)})
@@ -63,7 +68,7 @@ def test_many_values_are_split_into_requests_that_the_server_takes(root: Path) -
     assert data.tags["t129"] == "129"
 
 
-def test_long_values_are_cut_and_stand_in_full_beside(root: Path) -> None:
+def test_long_values_are_truncated_and_logged_in_full(root: Path) -> None:
     text = "word " * 2000
     with start(root, params={"note": text}, tags={"long": text}) as run:
         pass
@@ -77,22 +82,15 @@ def test_long_values_are_cut_and_stand_in_full_beside(root: Path) -> None:
 def test_artifacts(root: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text("a,b\n")
-    folder = tmp_path / "folder"
-    (folder / "below").mkdir(parents=True)
-    (folder / "below" / "file.txt").write_text("x")
     figure = Figure()
     figure.subplots().plot([1, 2])
     with start(root) as run:
-        run.log_artifact(table, "tables/table.csv")
-        run.log_artifact(table, "renamed.csv")
-        run.log_artifact(folder, "kept")
-        run.log_text("größe", "note.md")
+        run.log_artifact(table)
+        run.log_artifact(table, "tables")
         run.log_dict({"ö": 1}, "values/all.json")
         run.log_figure(figure, "plots/line.png")
+    assert artifact(root, run.run_id, "table.csv").read_text() == "a,b\n"
     assert artifact(root, run.run_id, "tables/table.csv").read_text() == "a,b\n"
-    assert artifact(root, run.run_id, "renamed.csv").read_text() == "a,b\n"
-    assert artifact(root, run.run_id, "kept/below/file.txt").read_text() == "x"
-    assert artifact(root, run.run_id, "note.md").read_text(encoding="utf-8") == "größe"
     assert json.loads(artifact(root, run.run_id, "values/all.json").read_text(encoding="utf-8")) == {"ö": 1}
     assert artifact(root, run.run_id, "plots/line.png").read_bytes().startswith(b"\x89PNG")
 
@@ -141,7 +139,18 @@ def test_an_error_ends_the_run_with_its_text(
     assert kind.__name__ in artifact(root, run.run_id, "error.txt").read_text()
 
 
-def test_a_clean_exit_is_no_failure(root: Path) -> None:
+def test_the_record_of_an_error_contains_no_credentials(root: Path) -> None:
+    addresses = "http://name:secret@host, name:secret@host, http://host?token=secret"
+    with pytest.raises(RuntimeError), start(root) as run:
+        raise RuntimeError(addresses)
+    tag = stored(root, run.run_id).data.tags["error"]
+    assert tag == "http://host, host, http://host?token=***"
+    text = artifact(root, run.run_id, "error.txt").read_text()
+    assert tag in text
+    assert "name:secret" not in text
+
+
+def test_a_successful_exit_is_not_a_failure(root: Path) -> None:
     with pytest.raises(SystemExit), start(root) as run:
         raise SystemExit(0)
     assert stored(root, run.run_id).info.status == "FINISHED"
@@ -154,10 +163,10 @@ def test_a_programming_error_is_raised(root: Path) -> None:
         with pytest.raises(ValueError, match="could not convert string to float"):
             run.log_metrics({"loss": "high"})
         with pytest.raises(FileNotFoundError):
-            run.log_artifact(root / "missing.txt", "missing.txt")
+            run.log_artifact(root / "missing.txt")
 
 
-def test_a_later_stage_goes_on_with_the_run(root: Path, tmp_path: Path) -> None:
+def test_a_later_stage_resumes_the_run(root: Path, tmp_path: Path) -> None:
     run_json = tmp_path / "models" / "ner" / "run.json"
     with start(root) as run:
         run.save(run_json)
@@ -174,11 +183,11 @@ def test_a_later_stage_goes_on_with_the_run(root: Path, tmp_path: Path) -> None:
     found = stored(root, run.run_id)
     assert found.data.metrics == {"test/span_f1": 0.9}
     assert found.info.status == "FINISHED"
-    # Duration stays the training's.
+    # The duration remains that of the training.
     assert found.info.end_time == ended
 
 
-def test_a_failure_is_forgotten_when_the_stage_succeeds(root: Path, tmp_path: Path) -> None:
+def test_the_error_is_removed_when_the_stage_succeeds(root: Path, tmp_path: Path) -> None:
     with start(root) as run:
         run.save(tmp_path / "run.json")
     with pytest.raises(RuntimeError), TrackedRun.resume(root=root, run_json=tmp_path / "run.json"):
@@ -190,7 +199,7 @@ def test_a_failure_is_forgotten_when_the_stage_succeeds(root: Path, tmp_path: Pa
     assert "error" not in stored(root, run.run_id).data.tags
 
 
-def test_a_killed_training_that_is_resumed_gets_its_end(root: Path, tmp_path: Path) -> None:
+def test_the_end_of_a_killed_training_is_set_by_the_next_stage(root: Path, tmp_path: Path) -> None:
     run = start(root)
     run.save(tmp_path / "run.json")
     with TrackedRun.resume(root=root, run_json=tmp_path / "run.json"):
@@ -198,7 +207,7 @@ def test_a_killed_training_that_is_resumed_gets_its_end(root: Path, tmp_path: Pa
     assert stored(root, run.run_id).info.end_time is not None
 
 
-def test_runs_open_side_by_side_do_not_mix(root: Path) -> None:
+def test_two_runs_can_be_open_at_once(root: Path) -> None:
     with start(root) as first, start(root) as second:
         first.log_metrics({"loss": 1})
         second.log_metrics({"loss": 2})
@@ -211,3 +220,64 @@ def test_credentials_are_not_saved(root: Path, tmp_path: Path, monkeypatch: pyte
     run = TrackedRun(root=root, run_id="abc", experiment="seqlab-ner", experiment_id="1")
     run.save(tmp_path / "run.json")
     assert json.loads((tmp_path / "run.json").read_text())["tracking_uri"] == "http://host:5000"
+
+
+def test_a_missing_run_json_names_the_stage_that_writes_it(tmp_path: Path) -> None:
+    with pytest.raises(SeqlabError, match=r"run\.json: there is no MLflow run to resume[\s\S]*train stage"):
+        read_run_json(tmp_path / "run.json")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"run_id": 5, "experiment": "a"}', '{"run_id": "a"}'])
+def test_an_invalid_run_json(content: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(SeqlabError, match=r"run\.json: this file does not describe an MLflow run"):
+        read_run_json(tmp_path / "run.json")
+
+
+def test_a_run_that_the_store_does_not_contain_is_replaced_once(
+    root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved = {"run_id": "0" * 32, "experiment": "seqlab-ner", "tracking_uri": "http://name:secret@far:5000"}
+    run_json = tmp_path / "run.json"
+    run_json.write_text(json.dumps(saved))
+    with caplog.at_level(logging.WARNING), TrackedRun.resume(root=root, run_json=run_json) as first:
+        first.log_metrics({"test/span_f1": 0.5})
+    assert f"does not contain run {'0' * 32} (created at http://far:5000)" in caplog.text
+    with TrackedRun.resume(root=root, run_json=run_json) as second:
+        pass
+    assert first.run_id == second.run_id
+    assert stored(root, first.run_id).data.tags["stands_in_for"] == "0" * 32
+    assert json.loads(run_json.read_text()) == saved
+
+
+def test_a_deleted_run_is_restored(root: Path, tmp_path: Path) -> None:
+    with start(root) as run:
+        run.save(tmp_path / "run.json")
+    mlflow_client(resolve_tracking_uri(root)).delete_run(run.run_id)
+    with TrackedRun.resume(root=root, run_json=tmp_path / "run.json") as resumed:
+        resumed.log_metrics({"a": 1})
+    assert stored(root, run.run_id).info.lifecycle_stage == "active"
+
+
+def test_a_store_that_goes_away_while_a_run_is_resumed(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with start(root) as run:
+        run.save(tmp_path / "run.json")
+    with pytest.raises(RuntimeError), TrackedRun.resume(root=root, run_json=tmp_path / "run.json"):
+        failed()
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "get_run", away)
+        with TrackedRun.resume(root=root, run_json=tmp_path / "run.json") as resumed:
+            resumed.log_metrics({"test/span_f1": 0.9})
+    assert resumed.run_id == run.run_id
+    (replay,) = replay_pending(root)
+    assert (replay.sent, replay.left) == (4, 0)
+    found = stored(root, run.run_id)
+    assert (found.info.status, found.data.metrics) == ("FINISHED", {"test/span_f1": 0.9})
+    # The run's earlier state was unknown, so the tag was deleted as well.
+    assert "error" not in found.data.tags
+
+
+def away(*arguments: object) -> None:
+    raise requests.ConnectionError("refused")

@@ -4,13 +4,14 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
+import traceback
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
 from seqlab.errors import SeqlabError
 from seqlab.tracking.client import mlflow_client
@@ -18,8 +19,10 @@ from seqlab.tracking.store import (
     StoreAwayError,
     artifact_folder,
     check_server,
+    file_lock,
     prepare_store,
     resolve_tracking_uri,
+    store_errors,
 )
 
 
@@ -36,6 +39,7 @@ def test_the_default_store_is_at_the_root_from_any_folder(
     ("variable", "uri"),
     [
         ("http://host:5000/", "http://host:5000"),
+        ("HTTP://name:secret@host", "http://name:secret@host"),
         ("sqlite:////absolute/runs.db", "sqlite:////absolute/runs.db"),
         ("sqlite:///runs.db", "sqlite:///{root}/runs.db"),
         ("postgresql://u:p@host/db", "postgresql://u:p@host/db"),
@@ -48,50 +52,43 @@ def test_the_environment_names_another_store(
     assert resolve_tracking_uri(tmp_path) == uri.format(root=tmp_path)
 
 
-@pytest.mark.parametrize("folder", ["./mlruns", "file:///tmp/mlruns"])
-def test_a_folder_is_no_store(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("folder", ["./mlruns", "file:///tmp/mlruns", "name:secret@host:5000"])
+def test_a_folder_cannot_be_the_store(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", folder)
-    with pytest.raises(SeqlabError, match=r"MLFLOW_TRACKING_URI: a folder cannot hold runs[\s\S]*unset"):
+    message = r"MLFLOW_TRACKING_URI: MLflow cannot store runs in a folder[\s\S]*unset"
+    with pytest.raises(SeqlabError, match=message) as raised:
         resolve_tracking_uri(tmp_path)
+    assert "secret" not in str(raised.value)
 
 
-def test_artifacts_lie_beside_the_database() -> None:
+def test_artifacts_are_stored_beside_the_database() -> None:
     root = Path("/root")
     assert artifact_folder(root, "sqlite:////data/runs.db") == Path("/data/mlartifacts")
     assert artifact_folder(root, "postgresql://host/db") == Path("/root/mlartifacts")
     assert artifact_folder(root, "http://host") is None
 
 
-def test_four_processes_make_a_fresh_store_at_the_same_moment(tmp_path: Path) -> None:
+def test_two_processes_create_a_store_at_the_same_time(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib, mlflow; from seqlab.tracking.store import prepare_store;"
         "print('ready', flush=True); sys.stdin.readline();"
-        "print(prepare_store(pathlib.Path(sys.argv[1]), sys.argv[2]), flush=True)"
+        "print(prepare_store(pathlib.Path(sys.argv[1]), 'seqlab-ner'))"
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path), name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name in ("seqlab-ner", "seqlab-pos") * 2
-    ]
-    for process in processes:
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
         assert process.stdin is not None
+        assert process.stdout.readline() == "ready\n"
         process.stdin.write("\n")
         process.stdin.flush()
-    answers = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4
-    ids = [out.strip() for out, _ in answers]
-    assert len(set(ids[0::2])) == len(set(ids[1::2])) == 1
-    assert ids[0] != ids[1]
-    # Not one line of the migrations reaches the terminal.
-    assert [err for _, err in answers] == [""] * 4
+        experiment_id = prepare_store(tmp_path, "seqlab-ner")
+        # MLflow's messages about the migrations do not reach the terminal.
+        assert process.communicate(timeout=120) == (f"{experiment_id}\n", "")
     client = mlflow_client(resolve_tracking_uri(tmp_path))
     location = client.get_experiment_by_name("seqlab-ner").artifact_location
     assert location == (tmp_path / "mlartifacts" / "seqlab-ner").as_uri()
@@ -105,13 +102,13 @@ def test_a_deleted_experiment_is_restored(root: Path) -> None:
     assert client.get_experiment(experiment_id).lifecycle_stage == "active"
 
 
-def test_a_moved_repository_is_told(root: Path) -> None:
+def test_a_moved_repository_raises(root: Path) -> None:
     prepare_store(root, "seqlab-ner")
     moved = root.with_name("moved")
     root.rename(moved)
-    with pytest.raises(SeqlabError, match=r"'seqlab-ner' keeps its artifacts where no folder is any more"):
+    with pytest.raises(SeqlabError, match=r"the artifact folder of .* 'seqlab-ner' no longer exists"):
         prepare_store(moved, "seqlab-ner")
-    # A copy beside the original is no move.
+    # A copy beside the original is valid.
     shutil.copytree(moved, root)
     assert prepare_store(moved, "seqlab-ner")
 
@@ -120,77 +117,76 @@ def test_a_database_needs_no_server() -> None:
     check_server("sqlite:////nowhere/mlflow.db")
 
 
-def test_a_server_that_is_away_is_told_with_its_address(
-    free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("scheme", ["http", "HTTP"])
+def test_a_server_that_is_away_raises_with_its_address(
+    scheme: str, free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://name:secret@127.0.0.1:{free_port}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{scheme}://name:secret@127.0.0.1:{free_port}")
     with pytest.raises(StoreAwayError) as raised:
         prepare_store(tmp_path, "seqlab-ner")
     text = str(raised.value)
-    assert text.startswith(f"http://127.0.0.1:{free_port}: the MLflow tracking server does not answer")
+    assert text.startswith(f"http://127.0.0.1:{free_port}: the MLflow tracking store cannot be reached")
     assert "start the server, or unset MLFLOW_TRACKING_URI" in text
-    assert "secret" not in text
+    assert "secret" not in "".join(traceback.format_exception(raised.value))
 
 
-def test_a_host_that_accepts_and_never_answers_is_given_up() -> None:
+def test_errors_of_the_store_contain_no_credentials() -> None:
+    uri = "http://name:secret@host"
+    with pytest.raises(ValueError, match="invalid http://host") as raised, store_errors(uri):
+        raise ValueError(f"invalid {uri}")
+    assert "secret" not in str(raised.value)
+    locked = MlflowException("database is locked", error_code=TEMPORARILY_UNAVAILABLE)
+    with pytest.raises(StoreAwayError, match="wait until no other process"), store_errors("sqlite:////a.db"):
+        raise locked
+
+
+def test_a_host_that_never_responds_times_out() -> None:
     with closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         uri = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with pytest.raises(StoreAwayError, match="does not answer") as raised:
+        with pytest.raises(StoreAwayError, match="cannot be reached") as raised:
             check_server(uri, timeout_s=0.3)
     assert "timed out" in str(raised.value).lower()
-
-
-class Answer(BaseHTTPRequestHandler):
-    status, content_type = 200, "text/html"
-
-    def do_GET(self) -> None:
-        self.send_response(self.status)
-        self.send_header("Content-Type", self.content_type)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
-@pytest.fixture
-def answering() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize(
     ("status", "content_type", "kind", "text"),
     [
-        (200, "text/html", SeqlabError, "does not answer as an MLflow tracking server does"),
+        (200, "text/html", SeqlabError, "this is not an MLflow tracking server"),
         (404, "application/json", SeqlabError, "received: HTTP 404, application/json"),
-        (401, "application/json", SeqlabError, "refuses access[\\s\\S]*MLFLOW_TRACKING_USERNAME"),
-        (403, "text/plain", SeqlabError, "refuses access[\\s\\S]*--allowed-hosts"),
-        (503, "text/html", StoreAwayError, "is in trouble[\\s\\S]*HTTP 503"),
+        (401, "application/json", SeqlabError, "denies access[\\s\\S]*MLFLOW_TRACKING_USERNAME"),
+        (403, "text/plain", SeqlabError, "denies access[\\s\\S]*--allowed-hosts"),
+        (429, "text/plain", StoreAwayError, "is overloaded[\\s\\S]*HTTP 429"),
+        (503, "text/html", StoreAwayError, "internal error[\\s\\S]*HTTP 503"),
     ],
 )
-def test_answers_that_no_training_should_start_on(
-    status: int,
-    content_type: str,
-    kind: type[Exception],
-    text: str,
-    answering: str,
-    monkeypatch: pytest.MonkeyPatch,
+def test_responses_that_stop_a_training_before_it_starts(
+    status: int, content_type: str, kind: type[Exception], text: str, stub: Any
 ) -> None:
-    monkeypatch.setattr(Answer, "status", status)
-    monkeypatch.setattr(Answer, "content_type", content_type)
+    stub.status, stub.content_type = status, content_type
     with pytest.raises(kind, match=text) as raised:
-        check_server(answering)
+        check_server(stub.uri)
     assert type(raised.value) is kind
 
 
-def test_an_answer_with_json_passes(answering: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Answer, "content_type", "application/json")
-    check_server(answering)
+def test_a_json_response_passes(stub: Any) -> None:
+    stub.content_type = "application/json"
+    check_server(stub.uri)
+
+
+def test_a_lock_held_by_another_process_raises_after_the_timeout(tmp_path: Path) -> None:
+    path = tmp_path / "new folder" / "a.lock"
+    with (
+        file_lock(path),
+        pytest.raises(SeqlabError, match=r"a\.lock: another process has held this lock for 0.1 s"),
+        file_lock(path, timeout_s=0.1),
+    ):
+        pass
+
+
+def test_a_lock_is_released_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), file_lock(tmp_path / "a.lock"):
+        raise RuntimeError
+    with file_lock(tmp_path / "a.lock", timeout_s=0):
+        pass

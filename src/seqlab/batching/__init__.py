@@ -1,7 +1,7 @@
 """Sentences to ids to bucketed, right-padded batches with static shapes.
 
-The batch contract, which `modeling` relies on: features `{"token_ids": int32 (B, T), "char_ids": int32
+The batch contract, on which `modeling` relies: features `{"token_ids": int32 (B, T), "char_ids": int32
 (B, T, C), "shape_ids": int32 (B, T)}`, `tag_ids` int32 (B, T) and `sample_weight` float32 (B, T), 1 for a
-real token and 0 for padding. Id 0 is padding and id 1 is unknown, in every vocabulary. Padding stands on the
-right, and every row holds at least one token.
+real token and 0 for padding. Id 0 is padding and id 1 is unknown in every vocabulary. Padding is on the
+right, and every row contains at least one token.
 """

@@ -1,11 +1,9 @@
-"""Other tag columns of train, learned beside the task's own.
+"""Auxiliary tag columns of train, learned beside the task's own column.
 
-They stand in the folder of the encoded split::
+They are stored in the folder of the encoded split, if there are any::
 
     auxiliary.json      [{"column": "xpos", "tags": ["<pad>", "<unk>", "NN", ...]}, ...]
-    auxiliary_<n>.bin   int32, one per token: the tag's id in the n-th of these, counted from 0
-
-A split without them has neither.
+    auxiliary_<n>.bin   int32, one per token: the tag id in the n-th of these columns, counted from 0
 """
 
 from __future__ import annotations
@@ -22,17 +20,12 @@ import numpy as np
 
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.corpus.sentence import Sentence
+from seqlab.tags import NUM_RESERVED
 
 
 @dataclass(frozen=True)
 class AuxiliaryColumn:
-    """One column, memory-mapped.
-
-    Args:
-        name: the column's name in the corpus.
-        tags: its tag vocabulary.
-        tag_ids: int32 (tokens,), ids of `tags`.
-    """
+    """One memory-mapped column: its name, its tag vocabulary, and int32 (tokens,) ids of those tags."""
 
     name: str
     tags: Vocabulary
@@ -45,24 +38,31 @@ def write_auxiliary(
     *,
     min_count: int = 2,
     max_tags: int | None = None,
-) -> list[str]:
-    """Write columns into the folder of an encoded split, one sentence in memory at a time.
+) -> dict[str, str]:
+    """Write columns into the folder of an encoded split, with one sentence in memory at a time.
 
     Args:
         directory: the split's folder.
-        columns: by column, a function that begins to read the split's sentences with its tags.
-        min_count: tags that occur less often are unknown, and are not learned.
-        max_tags: a column of more tags than this (of lemmas, say) is left out; None leaves none out.
+        columns: for each column, a function that starts reading the split's sentences with its tags.
+        min_count: rarer tags are unknown and are not learned. A column without any other tag (an id column,
+            for example) is left out.
+        max_tags: a column with more tags (a lemma column, for example) is left out. None sets no limit.
 
     Returns:
-        The columns that were written.
+        For each column that was left out, the reason.
     """
     listed: list[dict[str, Any]] = []
+    left_out: dict[str, str] = {}
     for column, sentences in columns.items():
         tags = Vocabulary.from_counts(
             Counter(tag for sentence in sentences() for tag in sentence.tags), min_count=min_count
         )
-        if max_tags is not None and len(tags) - 2 > max_tags:
+        num_tags = len(tags) - NUM_RESERVED
+        if not num_tags:
+            left_out[column] = f"no tag occurs {min_count} times or more"
+            continue
+        if max_tags is not None and num_tags > max_tags:
+            left_out[column] = f"it has {num_tags} tags, more than {max_tags}"
             continue
         with (directory / f"auxiliary_{len(listed)}.bin").open("wb") as file:
             for sentence in sentences():
@@ -71,18 +71,18 @@ def write_auxiliary(
     if listed:
         text = json.dumps(listed, indent=2, ensure_ascii=False)
         (directory / "auxiliary.json").write_text(text + "\n", encoding="utf-8")
-    return [entry["column"] for entry in listed]
+    return left_out
 
 
 def read_auxiliary(directory: Path) -> list[AuxiliaryColumn]:
-    """The columns that `write_auxiliary` wrote into `directory`, in its order; none where it wrote none."""
+    """Map the columns that `write_auxiliary` wrote into memory, in its order."""
     path = directory / "auxiliary.json"
     if not path.exists():
         return []
     return [
         AuxiliaryColumn(
             name=listed["column"],
-            tags=Vocabulary(listed["tags"][2:]),
+            tags=Vocabulary(listed["tags"][NUM_RESERVED:]),
             tag_ids=np.memmap(directory / f"auxiliary_{number}.bin", np.int32, mode="r"),
         )
         for number, listed in enumerate(json.loads(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""Which rows a batch is made of: windows, buckets, and what a batch of each bucket holds."""
+"""The rows of which batches are made: windows cut from sentences, and buckets of rows of similar length."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import numpy as np
 class Windows:
     """Rows cut from sentences, none longer than the longest bucket.
 
-    A sentence that fits is one row. A longer one is several, which overlap where `overlap` is above 0; of
-    an overlap each row keeps the half nearer to its own middle, so that every token is kept just once.
+    A sentence that fits is one row. A longer sentence becomes several rows, which overlap if `overlap` is
+    above 0. Each row keeps the half of an overlap that is nearer to its middle, so that every token is kept
+    exactly once.
 
     Args:
-        sentence: int64 (rows,), the sentence a row is cut from.
+        sentence: int64 (rows,), the sentence from which the row is cut.
         start: int64 (rows,), the row's first token, counted over the whole split.
         length: int64 (rows,), tokens in the row.
-        keep_start, keep_stop: int64 (rows,), the part of the row whose tags are kept, counted in the row.
+        keep_start, keep_stop: int64 (rows,), the part of the row that is kept, counted within the row.
     """
 
     sentence: np.ndarray
@@ -32,10 +33,15 @@ class Windows:
 
 
 def cut_windows(offsets: np.ndarray, *, max_length: int, overlap: int = 0) -> Windows:
-    """Cut the sentences that `offsets` (sentences + 1,) bound into rows of at most `max_length` tokens.
+    """Cut sentences into rows of at most `max_length` tokens.
+
+    Args:
+        offsets: int64 (sentences + 1,), where each sentence starts, and the end.
+        max_length: most tokens in a row.
+        overlap: tokens that neighbouring rows of one sentence share, less than `max_length`.
 
     Raises:
-        ValueError: the overlap leaves a window nothing of its own.
+        ValueError: the overlap is negative or not less than `max_length`.
     """
     if not 0 <= overlap < max_length:
         raise ValueError(f"overlap must be at least 0 and below max_length, received {overlap}, {max_length}")
@@ -68,7 +74,7 @@ def cut_windows(offsets: np.ndarray, *, max_length: int, overlap: int = 0) -> Wi
 
 @dataclass(frozen=True)
 class Bucket:
-    """Rows of up to `length` tokens, batched by `batch_size` and padded to `length`."""
+    """Batches of `batch_size` rows, each of up to `length` tokens and padded to `length`."""
 
     length: int
     batch_size: int
@@ -77,19 +83,20 @@ class Bucket:
 def choose_buckets(
     lengths: np.ndarray, *, bucket_boundaries: list[int], batch_size: int, batch_tokens: int | None = None
 ) -> list[Bucket]:
-    """The buckets that a training with these row lengths uses.
+    """Choose the buckets for training on rows of these lengths.
 
-    A boundary whose bucket would not fill one batch is left out, so that its rows are trained on in the next
-    longer bucket instead of being dropped in every epoch; the last bucket takes a smaller batch if it must.
+    A boundary whose bucket would not fill one batch is left out: its rows join the next longer bucket instead
+    of being dropped in every epoch. The last bucket takes a smaller batch if necessary.
 
     Args:
         lengths: int (rows,), none above the last boundary.
-        bucket_boundaries: rising lengths; a row goes into the first that is at least its length.
+        bucket_boundaries: ascending lengths; a row goes into the first bucket that is long enough.
         batch_size: rows in a batch.
-        batch_tokens: instead, positions in a batch: a bucket of length T takes `batch_tokens // T` rows.
+        batch_tokens: positions in a batch, instead of `batch_size`: a bucket of length T takes
+            `batch_tokens // T` rows.
 
     Raises:
-        ValueError: there are no rows, or one is longer than the last boundary.
+        ValueError: there are no rows, or a row is longer than the last boundary.
     """
     if not len(lengths) or lengths.max() > bucket_boundaries[-1]:
         raise ValueError(f"expected rows of at most {bucket_boundaries[-1]} tokens")
@@ -110,12 +117,12 @@ def choose_buckets(
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """What one epoch of training sees; the same in every epoch, since only the order changes.
+    """The size of an epoch, the same for every epoch: only the order of the rows changes.
 
     Args:
-        steps: batches.
+        steps: number of batches.
         rows: rows in those batches.
-        dropped: rows left out for want of a full batch; other ones in each epoch.
+        dropped: rows that do not fill a batch and are dropped; different rows in each epoch.
     """
 
     steps: int

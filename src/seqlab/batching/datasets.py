@@ -1,7 +1,7 @@
 """tf.data pipelines over encoded splits.
 
-Training shuffles by (seed, epoch) and drops the remainder of each bucket; evaluation keeps the order of the
-rows, loses none, and fills a short last batch up with rows that weigh 0 but hold one token.
+Training shuffles the rows by (seed, epoch) and drops the remainder of each bucket. Evaluation keeps the order
+and every row: it fills a short last batch with rows of weight 0 that contain one token.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import tensorflow as tf
 from seqlab.batching.auxiliary import AuxiliaryColumn
 from seqlab.batching.buckets import Bucket, Windows
 from seqlab.batching.encoding import EncodedSplit
-from seqlab.batching.vocabulary import UNKNOWN_ID
+from seqlab.tags import UNKNOWN_ID
 
 
 def row_order(num_rows: int, *, seed: int, epoch: int) -> np.ndarray:
-    """The order of rows in an epoch: a permutation, int64 (rows,), a pure function of (seed, epoch)."""
+    """Return the order of the rows in an epoch: int64 (rows,), a pure function of (seed, epoch)."""
     return np.random.default_rng([seed, epoch]).permutation(num_rows)
 
 
@@ -31,11 +31,11 @@ def training_dataset(
     epoch: int,
     auxiliary: Sequence[AuxiliaryColumn] = (),
 ) -> tf.data.Dataset:
-    """Batches `(features, tag_ids, sample_weight)` of one epoch, as the batch contract says.
+    """Batches `(features, tag_ids, sample_weight)` of one epoch, as in the batch contract.
 
     Every batch has one of `len(buckets)` static shapes; rows that do not fill a batch are dropped. With
-    `auxiliary` columns a pair stands in the place of `tag_ids`: they, and the columns' ids, int32
-    (B, T, columns), 0 on padding.
+    auxiliary columns, `tag_ids` is a pair: the task's tag ids and the columns' ids, int32 (B, T, columns),
+    0 at padding.
     """
     order = row_order(len(windows), seed=seed, epoch=epoch)
     batches = _batches(split, windows, buckets, order, drop_remainder=True, auxiliary=auxiliary)
@@ -48,10 +48,12 @@ def training_dataset(
 
 
 def evaluation_dataset(split: EncodedSplit, windows: Windows, buckets: list[Bucket]) -> tf.data.Dataset:
-    """Batches `(features, tag_ids, sample_weight, row_ids)` of all rows; a filling row's id, int64, is -1.
+    """Batches `(features, tag_ids, sample_weight, row_ids)` of all rows, in order.
+
+    `row_ids` is int64 (B,), -1 for a row that only fills the batch.
 
     Raises:
-        tf.errors.InvalidArgumentError: while iterating, a row is longer than the last bucket.
+        tf.errors.InvalidArgumentError: during iteration, if a row is longer than the last bucket.
     """
     batches = _batches(split, windows, buckets, np.arange(len(windows)), drop_remainder=False)
     return batches.map(
@@ -68,7 +70,7 @@ def _batches(
     drop_remainder: bool,
     auxiliary: Sequence[AuxiliaryColumn] = (),
 ) -> tf.data.Dataset:
-    """Batches `(features, labels, sample_weight, row_ids)`; labels are int32 (B, T, 1 + columns)."""
+    """Batches `(features, labels, sample_weight, row_ids)`, with labels int32 (B, T, 1 + columns)."""
     known_tags = np.where(split.tag_ids < split.num_tags, split.tag_ids, UNKNOWN_ID)
     type_ids = tf.constant(split.type_ids)
     label_ids = tf.constant(np.stack([known_tags, *(column.tag_ids for column in auxiliary)], axis=-1))
@@ -90,7 +92,7 @@ def _batches(
 
     def batch(types: tf.Tensor, labels: tf.Tensor, row_ids: tf.Tensor) -> tuple:
         features = {name: tf.gather(table, types) for name, table in tables.items()}
-        # A row that only fills the batch up still holds one (unknown) token: no row is wholly padding.
+        # A row that only fills the batch contains one unknown token, so that no row is all padding.
         filling = tf.cast(row_ids < 0, tf.int32)[:, None] * tf.one_hot(0, tf.shape(types)[1], dtype=tf.int32)
         features["token_ids"] += filling * UNKNOWN_ID
         features["shape_ids"] += filling * UNKNOWN_ID

@@ -1,30 +1,31 @@
-"""Encoded splits on disk: flat files that are appended to when made and memory-mapped when read.
+"""Encoded splits on disk: flat files, written sequentially and memory-mapped when read.
 
 A split is a folder::
 
-    type_ids.bin   int32, one per token: its place in the split's table of types, 0 is padding
-    tag_ids.bin    int32, one per token; ids past the tag vocabulary are the split's own `extra_tags`
-    offsets.bin    int64, where each sentence begins, and the end: sentences + 1 numbers
-    types.json     the table of types: distinct surface forms, entry 0 is padding
+    type_ids.bin   int32, one per token: its row in the table of types, 0 is padding
+    tag_ids.bin    int32, one per token; ids beyond the tag vocabulary refer to `extra_tags`
+    offsets.bin    int64 (sentences + 1,), where each sentence starts, and the end
+    types.json     the table of types: the distinct surface forms, row 0 is padding
     token_ids.npy, char_ids.npy, shape_ids.npy   the features of each type, (V,), (V, C), (V,) int32
     meta.json      sentences, tokens, extra_tags
 
-Features are kept once per type and not per token, so that a batch looks them up and the files stay small.
+Features are stored once per type, not per token: the files stay small, and a batch looks the features up.
 """
 
 from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from seqlab.batching.features import character_ids, normalize_token, token_shape
-from seqlab.batching.vocabulary import UNKNOWN_ID, Vocabulary
+from seqlab.batching.vocabulary import Vocabulary
 from seqlab.corpus.sentence import Sentence
+from seqlab.tags import UNKNOWN_ID
 
 FEATURES = ("token_ids", "char_ids", "shape_ids")
 _BUFFERED_TOKENS = 1 << 16
@@ -32,14 +33,14 @@ _BUFFERED_TOKENS = 1 << 16
 
 @dataclass(frozen=True)
 class FeatureEncoder:
-    """Vocabularies and settings that turn a surface form into features.
+    """The vocabularies and settings that turn surface forms into features.
 
     Args:
         tokens: vocabulary of normalised tokens.
         characters: vocabulary of characters.
         shapes: vocabulary of word shapes.
         lowercase: whether token ids fold case.
-        max_token_length: characters a token is shown with, C.
+        max_token_length: C, the characters of a token that are encoded.
     """
 
     tokens: Vocabulary
@@ -49,9 +50,9 @@ class FeatureEncoder:
     max_token_length: int
 
     def encode_types(self, types: Iterable[str]) -> dict[str, np.ndarray]:
-        """Features of each type: `token_ids` (V,), `char_ids` (V, C), `shape_ids` (V,), all int32.
+        """Return the features of V types: `token_ids` (V,), `char_ids` (V, C), `shape_ids` (V,), int32.
 
-        Row 0 is padding and holds zeros.
+        Row 0 is padding, all zeros.
         """
         token_ids, char_ids, shape_ids = [0], [[0] * self.max_token_length], [0]
         for form in types:
@@ -65,7 +66,7 @@ class FeatureEncoder:
         }
 
     def write(self, directory: Path) -> None:
-        """Write the vocabularies and settings into `directory`."""
+        """Write the vocabularies and settings into a folder."""
         directory.mkdir(parents=True, exist_ok=True)
         self.tokens.write(directory / "tokens.json")
         self.characters.write(directory / "characters.json")
@@ -75,7 +76,7 @@ class FeatureEncoder:
 
     @classmethod
     def read(cls, directory: Path) -> FeatureEncoder:
-        """Read what `write` wrote."""
+        """Read a folder that `write` wrote."""
         settings = json.loads((directory / "encoder.json").read_text(encoding="utf-8"))
         return cls(
             tokens=Vocabulary.read(directory / "tokens.json"),
@@ -87,7 +88,7 @@ class FeatureEncoder:
 
 @dataclass(frozen=True)
 class EncodedSplit:
-    """One split, memory-mapped.
+    """A memory-mapped split.
 
     Args:
         type_ids: int32 (tokens,).
@@ -95,8 +96,8 @@ class EncodedSplit:
         offsets: int64 (sentences + 1,).
         types: surface forms by type id; entry 0 is padding.
         features: per type, as `FeatureEncoder.encode_types` gives them.
-        tags: the tag vocabulary's entries, then the split's own tags that train never has.
-        num_tags: size of the tag vocabulary, so ids from there on are unknown to the model.
+        tags: the tag vocabulary's entries, followed by tags of the split that train does not have.
+        num_tags: size of the tag vocabulary; the model does not know tag ids from there on.
     """
 
     type_ids: np.ndarray
@@ -123,7 +124,7 @@ class EncodedSplit:
         return np.diff(self.offsets)
 
     def sentences(self) -> Iterator[tuple[list[str], list[str]]]:
-        """Tokens and gold tags of each sentence, in the corpus's order."""
+        """Yield the tokens and gold tags of each sentence, in corpus order."""
         for start, stop in zip(self.offsets[:-1], self.offsets[1:], strict=True):
             yield (
                 [self.types[i] for i in self.type_ids[start:stop]],
@@ -137,9 +138,8 @@ def write_encoded_split(
     *,
     encoder: FeatureEncoder,
     tags: Vocabulary,
-    on_sentence: Callable[[int], None] | None = None,
 ) -> None:
-    """Encode `sentences` into `directory`; memory holds the distinct types and one offset a sentence."""
+    """Encode sentences into a folder. Memory holds the distinct types and one offset per sentence."""
     directory.mkdir(parents=True, exist_ok=True)
     types: dict[str, int] = {}
     extra: dict[str, int] = {}
@@ -149,7 +149,7 @@ def write_encoded_split(
         (directory / "type_ids.bin").open("wb") as type_file,
         (directory / "tag_ids.bin").open("wb") as tag_file,
     ):
-        for number, sentence in enumerate(sentences, start=1):
+        for sentence in sentences:
             type_buffer.extend([types.setdefault(token, len(types) + 1) for token in sentence.tokens])
             for tag in sentence.tags:
                 tag_id = tags.id(tag)
@@ -162,8 +162,6 @@ def write_encoded_split(
                 type_buffer.tofile(type_file)
                 tag_buffer.tofile(tag_file)
                 type_buffer, tag_buffer = array("i"), array("i")
-            if on_sentence:
-                on_sentence(number)
         type_buffer.tofile(type_file)
         tag_buffer.tofile(tag_file)
     with (directory / "offsets.bin").open("wb") as offset_file:
@@ -178,7 +176,7 @@ def write_encoded_split(
 
 
 def read_encoded_split(directory: Path, *, tags: Vocabulary) -> EncodedSplit:
-    """Map the split in `directory` into memory; nothing is copied but its tables."""
+    """Map a split into memory. Only its tables are copied."""
     meta = json.loads((directory / "meta.json").read_text(encoding="utf-8"))
     return EncodedSplit(
         type_ids=np.memmap(directory / "type_ids.bin", np.int32, mode="r"),

@@ -1,23 +1,24 @@
-"""What is computed from a token's surface form alone."""
+"""Features computed from a token's surface form alone."""
 
 from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
 
-from seqlab.batching.vocabulary import UNKNOWN_ID, Vocabulary
+from seqlab.batching.vocabulary import Vocabulary
+from seqlab.tags import UNKNOWN_ID
 
 
 @lru_cache(maxsize=1 << 14)
 def fold_character(character: str) -> str:
-    """The character's lower case where that is one character, else the character itself."""
+    """Lower-case a character, unless its lower case is longer than one character."""
     lower = character.lower()
     return lower if len(lower) == 1 else character
 
 
 @lru_cache(maxsize=1 << 14)
 def character_class(character: str) -> str:
-    """`d` for a decimal digit, `X` for an upper-case letter, `x` for any other letter, else the character."""
+    """Return `d` for a decimal digit, `X` for an upper-case letter, `x` for another letter, else itself."""
     category = unicodedata.category(character)
     if category == "Nd":
         return "d"
@@ -27,16 +28,16 @@ def character_class(character: str) -> str:
 
 
 def normalize_token(token: str, *, lowercase: bool) -> str:
-    """The form under which a token is looked up: digits as 0, and lower case if asked.
+    """Return the form under which a token is looked up: digits become 0, and case is folded if asked.
 
-    Both are done character by character, so that an exported graph can do the same from a table.
+    Each character is replaced by one character, so that an exported graph can do the same from a table.
     """
     form = "".join("0" if character_class(character) == "d" else character for character in token)
     return "".join(map(fold_character, form)) if lowercase else form
 
 
 def token_shape(token: str) -> str:
-    """The token's shape: X upper case, x other letters, d digits, else the character; runs are cut to two.
+    """Return the token's word shape: the classes of its characters, with runs shortened to two.
 
     `token_shape("McDonald's") == "XxXxx'x"` and `token_shape("1996-08-22") == "dd-dd-dd"`.
     """
@@ -49,9 +50,9 @@ def token_shape(token: str) -> str:
 
 
 def character_ids(token: str, vocabulary: Vocabulary, *, max_token_length: int) -> list[int]:
-    """Ids of the token's characters, right-padded with 0 to `max_token_length`.
+    """Return the ids of the token's characters, right-padded with 0 to `max_token_length`.
 
-    A longer token keeps its first and its last half, since prefixes and suffixes say most.
+    A longer token keeps its first and last halves, because prefixes and suffixes are the most informative.
     """
     if len(token) > max_token_length:
         head = (max_token_length + 1) // 2

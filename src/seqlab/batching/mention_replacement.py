@@ -1,4 +1,4 @@
-"""Mentions of entities trade places, so that a tagger reads contexts and does not learn lists of names."""
+"""Mention replacement: entity mentions change places, so that a tagger learns contexts instead of names."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from seqlab.tags import tags_to_spans
 
 
 class MentionReplacer:
-    """Puts other mentions of the same type and length in the place of some.
+    """Replace some mentions by others of the same type and length, differently in every epoch.
 
-    The mention replacement of Dai and Adel (2020, arXiv 2010.11683), within lengths: "in Paris" may be read
-    as "in Brussels", and so on in every epoch anew. A mention that comes in brings its tokens and their
-    auxiliary tags. The task's own tags stay as they are, since equal type and length spell them alike, and so
-    does the length of every row.
+    This is the mention replacement of Dai and Adel (2020, arXiv 2010.11683), restricted to equal lengths: "in
+    Paris" may be read as "in Brussels". The new mention brings its tokens and their auxiliary tags. The
+    task's own tags and the lengths of the rows do not change, because mentions of equal type and length have
+    the same tags.
 
     Args:
         split: train.
-        auxiliary: its further columns.
-        tag_scheme: in which its tags spell spans.
-        share: probability, 0 to 1, that a mention is replaced in an epoch. What comes in is drawn from all
-            mentions of its type and length, itself among them, each as often as it stands in train.
-        seed: with the epoch, fixes what is drawn.
+        auxiliary: its auxiliary columns.
+        tag_scheme: the scheme of its tags.
+        share: probability, 0 to 1, that a mention is replaced in an epoch. The new mention is drawn from all
+            mentions of its type and length in train, in proportion to their frequency; it may be the same.
+        seed: fixes, together with the epoch, what is drawn.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class MentionReplacer:
         ]
 
     def sources(self, epoch: int) -> np.ndarray:
-        """For each token of the split, the position whose token is read there, int64 (tokens,)."""
+        """For each token of the split, the position whose token replaces it: int64 (tokens,)."""
         rng = np.random.default_rng([self.seed, epoch, 1])
         positions = np.arange(self.split.num_tokens)
         for length, starts in self._mentions:
@@ -59,8 +59,8 @@ class MentionReplacer:
                 positions[replaced + i] = chosen + i
         return positions
 
-    def swapped(self, epoch: int) -> tuple[EncodedSplit, list[AuxiliaryColumn]]:
-        """The split and its further columns as epoch `epoch` (from 0) reads them."""
+    def replaced(self, epoch: int) -> tuple[EncodedSplit, list[AuxiliaryColumn]]:
+        """The split and its auxiliary columns as they are read in epoch `epoch`, counted from 0."""
         sources = self.sources(epoch)
         return (
             replace(self.split, type_ids=self.split.type_ids[sources]),

@@ -1,4 +1,4 @@
-"""From batches of decoded rows back to whole sentences."""
+"""Predict the tags of a split: batches of windows in, whole sentences out."""
 
 from __future__ import annotations
 
@@ -12,40 +12,61 @@ from seqlab.batching.encoding import EncodedSplit
 
 
 def predict_tags(
-    decode: Callable[[dict[str, Any]], Any],
+    predict_logits: Callable[[dict[str, Any]], Any],
+    decode_logits: Callable[[Any, Any], Any],
     batches: Iterable[tuple[dict[str, Any], Any, Any, Any]],
     *,
     split: EncodedSplit,
     windows: Windows,
-    on_batch: Callable[[dict[str, Any], Any, Any, Any], None] | None = None,
 ) -> Iterator[tuple[list[str], list[str], list[str]]]:
-    """Decode every row and yield `(tokens, gold, predicted)` for each sentence, in the corpus's order.
+    """Yield `(tokens, gold, predicted)` for each sentence, in the order of the corpus.
+
+    Every sentence is decoded once, as a whole. If it was cut into windows, the logits that each window keeps
+    are joined first.
 
     Args:
-        decode: features to tag ids, int32 (B, T).
-        batches: what `evaluation_dataset` yields over `windows`.
+        predict_logits: features to logits, float32 (B, T, K).
+        decode_logits: logits and mask, bool (B, T), to tag ids, int32 (B, T).
+        batches: the output of `evaluation_dataset` for `windows`.
         split: the split that the batches were made from.
-        windows: the rows; of overlapping ones each keeps its own part.
-        on_batch: called with each batch before it is decoded.
+        windows: the rows of the batches.
 
     Raises:
-        ValueError: the batches did not hold every token of the split just once.
+        ValueError: the batches do not contain every token of the split exactly once.
     """
     predicted = np.zeros(split.num_tokens, np.int32)
-    scored = 0
-    for features, tag_ids, sample_weight, row_ids in batches:
-        if on_batch:
-            on_batch(features, tag_ids, sample_weight, row_ids)
-        decoded = np.asarray(decode(features))
-        for row, row_id in zip(decoded, np.asarray(row_ids), strict=True):
+    counts = np.bincount(windows.sentence)
+    incomplete: dict[int, dict[int, np.ndarray]] = {}
+    num_predicted = 0
+    for features, _, _, row_ids in batches:
+        logits = predict_logits(features)
+        tag_ids = np.asarray(decode_logits(logits, np.asarray(features["token_ids"]) != 0))
+        for row, row_id in enumerate(np.asarray(row_ids).tolist()):
             if row_id < 0:
                 continue
-            start, keep = windows.start[row_id], slice(windows.keep_start[row_id], windows.keep_stop[row_id])
-            predicted[start + keep.start : start + keep.stop] = row[keep]
-            scored += keep.stop - keep.start
-    if scored != split.num_tokens:
-        raise ValueError(f"{scored} tokens were scored, but the split has {split.num_tokens}")
-    position = 0
-    for tokens, gold in split.sentences():
-        yield tokens, gold, [split.tags[i] for i in predicted[position : position + len(tokens)]]
-        position += len(tokens)
+            sentence, start = int(windows.sentence[row_id]), windows.start[row_id]
+            if counts[sentence] == 1:
+                length = windows.length[row_id]
+                predicted[start : start + length] = tag_ids[row, :length]
+                num_predicted += length
+                continue
+            parts = incomplete.setdefault(sentence, {})
+            parts[row_id] = np.asarray(logits[row])[windows.keep_start[row_id] : windows.keep_stop[row_id]]
+            if len(parts) == counts[sentence]:
+                start, stop = split.offsets[sentence], split.offsets[sentence + 1]
+                joined = np.concatenate([parts[i] for i in sorted(incomplete.pop(sentence))])
+                predicted[start:stop] = _decode_sentence(decode_logits, joined)
+                num_predicted += stop - start
+    if num_predicted != split.num_tokens:
+        raise ValueError(f"tags were predicted for {num_predicted} of the split's {split.num_tokens} tokens")
+    for (tokens, gold), start in zip(split.sentences(), split.offsets[:-1], strict=True):
+        yield tokens, gold, [split.tags[i] for i in predicted[start : start + len(tokens)]]
+
+
+def _decode_sentence(decode_logits: Callable[[Any, Any], Any], logits: np.ndarray) -> np.ndarray:
+    """Decode logits (N, K), padded to a power of two: a graph is traced once for each padded length."""
+    length = len(logits)
+    padded = np.zeros((1, 1 << (length - 1).bit_length(), logits.shape[1]), logits.dtype)
+    padded[0, :length] = logits
+    mask = np.arange(padded.shape[1])[None] < length
+    return np.asarray(decode_logits(padded, mask))[0, :length]

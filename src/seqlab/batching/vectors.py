@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from pathlib import Path
 
 import numpy as np
@@ -11,29 +10,28 @@ from seqlab.batching.features import normalize_token
 from seqlab.errors import SeqlabError
 
 
-def read_vectors(
-    path: Path, *, lowercase: bool, only: Container[str] | None = None
-) -> tuple[list[str], np.ndarray]:
-    """Read word2vec's or GloVe's text layout: a form and its numbers a line; a `count dim` line may lead.
+def read_vectors(path: Path, *, lowercase: bool) -> tuple[list[str], np.ndarray]:
+    """Read a file in the text format of word2vec or GloVe: a form and its numbers on each line.
 
-    Forms are normalised as tokens are; where several become one, the first stays, the most frequent one.
+    A first line `count dim` is skipped. Forms are normalised as tokens are; if several forms become equal,
+    the first, most frequent one is kept.
 
     Args:
-        path: UTF-8; an empty file holds no vectors.
+        path: UTF-8; an empty file means no vectors.
         lowercase: whether token ids fold case.
-        only: keep just these normalised forms; None keeps all.
 
     Returns:
         The normalised forms, and their vectors, float32 (forms, D); (0, 0) for an empty file.
 
     Raises:
-        SeqlabError: the file is missing, or a line holds another number of values, or no numbers.
+        SeqlabError: the file is missing, or a line has a different number of values or a value that is not a
+            number.
     """
     if not path.is_file():
         raise SeqlabError(
-            "no file of word vectors",
+            "the file of word vectors does not exist",
             where=str(path),
-            remedy="correct embedder.vectors in params.yaml; an empty file means none",
+            remedy="correct embedder.vectors in params.yaml; name an empty file for no vectors",
         )
     rows: dict[str, np.ndarray] = {}
     dimension = 0
@@ -49,10 +47,10 @@ def read_vectors(
                     where=f"{path}:{number}",
                     expected=f"a form and {dimension or 'some'} numbers",
                     received=f"{len(values)} values after {form!r}",
-                    remedy="use a text file in word2vec's or GloVe's layout",
+                    remedy="use a text file in the format of word2vec or GloVe",
                 )
             key = normalize_token(form, lowercase=lowercase)
-            if key in rows or (only is not None and key not in only):
+            if key in rows:
                 continue
             try:
                 rows[key] = np.array(values, np.float32)
@@ -62,7 +60,7 @@ def read_vectors(
 
 
 def embeddings_for(entries: list[str], forms: list[str], vectors: np.ndarray) -> np.ndarray:
-    """Vectors by vocabulary id, float32 (len(entries), D); rows without a vector hold NaN."""
+    """Return the vectors by vocabulary id, float32 (len(entries), D), NaN for entries without a vector."""
     table = np.full((len(entries), vectors.shape[1]), np.nan, np.float32)
     ids = {entry: i for i, entry in enumerate(entries)}
     for form, vector in zip(forms, vectors, strict=True):

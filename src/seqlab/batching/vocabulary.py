@@ -1,4 +1,4 @@
-"""Entries and their ids."""
+"""Vocabularies: lists of entries whose positions are their ids."""
 
 from __future__ import annotations
 
@@ -6,30 +6,29 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-PADDING_ID, UNKNOWN_ID = 0, 1
-PADDING, UNKNOWN = "<pad>", "<unk>"
+from seqlab.tags import NUM_RESERVED, PADDING, UNKNOWN, UNKNOWN_ID
 
 
 class Vocabulary:
-    """A list of entries; an entry's id is its place. Ids 0 and 1 are padding and unknown.
+    """A list of entries. Ids 0 and 1 are padding and unknown.
 
     Args:
-        entries: the real entries, without the two reserved ones; they get the ids from 2 on.
+        entries: the entries without the two reserved ones; their ids start at 2.
 
     Raises:
-        ValueError: an entry stands twice.
+        ValueError: an entry occurs twice.
     """
 
     def __init__(self, entries: Iterable[str]) -> None:
         self.entries: list[str] = [PADDING, UNKNOWN, *entries]
-        # A token of the corpus that is spelt like a reserved entry is unknown, never padding.
-        self._ids = {entry: i for i, entry in enumerate(self.entries) if i > UNKNOWN_ID}
-        if len(self._ids) != len(self.entries) - 2:
-            raise ValueError("a vocabulary's entries must differ from each other")
+        # A token that is spelled like a reserved entry is unknown, never padding.
+        self._ids = {entry: i for i, entry in enumerate(self.entries) if i >= NUM_RESERVED}
+        if len(self._ids) != len(self.entries) - NUM_RESERVED:
+            raise ValueError("the entries of a vocabulary must be distinct")
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int], *, min_count: int = 1) -> Vocabulary:
-        """Entries that occur `min_count` times or more, the most frequent first, ties in code-point order."""
+        """Entries with at least `min_count` occurrences, most frequent first, ties in code-point order."""
         kept = [entry for entry, count in counts.items() if count >= min_count]
         return cls(sorted(kept, key=lambda entry: (-counts[entry], entry)))
 
@@ -40,26 +39,26 @@ class Vocabulary:
         return entry in self._ids
 
     def id(self, entry: str) -> int:
-        """The entry's id, or 1 where it is unknown."""
+        """Return the entry's id, 1 if it is unknown."""
         return self._ids.get(entry, UNKNOWN_ID)
 
     def ids(self, entries: Sequence[str]) -> list[int]:
-        """The ids of `entries`, unknown ones as 1."""
+        """Return the ids of `entries`, 1 for unknown ones."""
         return [self._ids.get(entry, UNKNOWN_ID) for entry in entries]
 
     def write(self, path: Path) -> None:
-        """Write the entries, reserved ones included, as a JSON list with one entry a line."""
+        """Write the entries, including the reserved ones, as a JSON list with one entry per line."""
         lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in self.entries)
         path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Vocabulary:
-        """Read what `write` wrote.
+        """Read a file that `write` wrote.
 
         Raises:
-            ValueError: the reserved entries do not stand first.
+            ValueError: the list does not start with the reserved entries.
         """
         entries = json.loads(path.read_text(encoding="utf-8"))
-        if entries[:2] != [PADDING, UNKNOWN]:
-            raise ValueError(f"{path}: a vocabulary begins with {PADDING} and {UNKNOWN}")
-        return cls(entries[2:])
+        if entries[:NUM_RESERVED] != [PADDING, UNKNOWN]:
+            raise ValueError(f"{path}: a vocabulary starts with {PADDING} and {UNKNOWN}")
+        return cls(entries[NUM_RESERVED:])

@@ -1,1 +1,1 @@
-"""One module per command of `seqlab`: `add_parser` says its arguments, `run` does it."""
+"""One module per command of `seqlab`: `add_parser` declares its arguments, `run` runs it."""

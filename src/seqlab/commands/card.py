@@ -10,7 +10,6 @@ from seqlab.serving.export_config import read_export_config
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to `seqlab`'s parser."""
     parser = subparsers.add_parser("card", help="print a tagger's model card (Markdown)")
     parser.add_argument("--task", choices=("ner", "pos"), default="ner", help="default: ner")
     parser.add_argument("--model", metavar="FOLDER", help="an export's folder (default: models/TASK/export)")
@@ -18,7 +17,6 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the card that the export stage wrote."""
     directory = Path(args.model or f"models/{args.task}/export")
     read_export_config(directory)
     print((directory / "model_card.md").read_text(encoding="utf-8"), end="")

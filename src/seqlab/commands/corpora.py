@@ -1,4 +1,4 @@
-"""`seqlab corpora`: the corpora that have a name."""
+"""`seqlab corpora`: list the corpora that are available by name."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from seqlab.corpora.public import list_corpora
+from seqlab.corpora.sources import list_corpora
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to `seqlab`'s parser."""
-    parser = subparsers.add_parser("corpora", help="list the corpora that corpus.name can name")
-    parser.add_argument("text", nargs="?", default="", help="only names and titles that hold this")
-    parser.add_argument("--licence", action="store_true", help="show licences and homepages too")
+    parser = subparsers.add_parser("corpora", help="list the corpora that are available by name")
+    parser.add_argument(
+        "text", nargs="?", default="", help="list only names and titles that contain this text"
+    )
+    parser.add_argument("--licence", action="store_true", help="show licences and homepages")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table; 1 where nothing matches."""
+    """Print the table; the exit status is 1 if nothing matches."""
     everything = list_corpora()
     found = [
         corpus

@@ -1,4 +1,4 @@
-"""`seqlab promote`: make a registered tagger the champion, if it is no worse on test than the last."""
+"""`seqlab promote`: make a registered tagger the champion unless it is worse on test."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from seqlab.tracking.registry import CANDIDATE, promote
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to `seqlab`'s parser."""
     parser = subparsers.add_parser(
         "promote",
-        help="make a registered tagger the champion, if it is no worse on test",
+        help="make a registered tagger the champion unless it is worse on test",
         description="The export stage registers each tagger as seqlab-TASK with the alias `candidate`. This "
-        "gives the alias `champion` to it, which `seqlab tag --model models:/seqlab-TASK@champion` follows.",
+        "command moves the alias `champion` to it, for `seqlab tag --model models:/seqlab-TASK@champion`.",
     )
     parser.add_argument("--task", choices=("ner", "pos"), default="ner", help="default: ner")
     parser.add_argument("--version", default=CANDIDATE, help="an alias or a number (default: candidate)")
-    parser.add_argument("--force", action="store_true", help="also one that is worse, or cannot be compared")
+    parser.add_argument(
+        "--force", action="store_true", help="promote even if it is worse or cannot be compared"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Promote and say what the champion was and is."""
     done = promote(Path.cwd(), name=f"seqlab-{args.task}", alias=args.version, force=args.force)
     before = ""
     if done.champion is not None:

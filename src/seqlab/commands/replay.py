@@ -1,4 +1,4 @@
-"""`seqlab replay`: send what could not be logged while the tracking server was away."""
+"""`seqlab replay`: send what could not be logged while the tracking server was unreachable."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from seqlab.tracking.replay import replay_pending
+from seqlab.tracking.pending import replay_pending
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to `seqlab`'s parser."""
-    parser = subparsers.add_parser("replay", help="send to MLflow what waits from when its server was away")
+    parser = subparsers.add_parser(
+        "replay", help="send to MLflow what could not be logged while its server was unreachable"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Send everything pending and say how much there was; 1 where something still waits or was refused."""
+    """Send everything pending; the exit status is 1 if something is still pending or was refused."""
     replays = replay_pending(Path.cwd())
     for replay in replays:
         print(replay)
     if not replays:
-        print("nothing waits to be sent")
+        print("nothing is pending")
     return 1 if any(replay.left or replay.rejected for replay in replays) else 0

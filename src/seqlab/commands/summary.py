@@ -1,4 +1,4 @@
-"""`seqlab summary`: what the last `dvc repro` made."""
+"""`seqlab summary`: the results of the last `dvc repro`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ _COLUMNS = ("task", "span F1", "token accuracy", "model", "MLflow run")
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to `seqlab`'s parser."""
     parser = subparsers.add_parser("summary", help="show each task's test scores, model and MLflow run")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table; tasks that have not been evaluated yet are named."""
+    """Print the table, with what is missing for tasks that have not been evaluated."""
     rows: list[list[str]] = []
     corpora: dict[str, bool] = {}
     for task in load_params().tasks:
@@ -45,14 +44,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def summary_row(task: str, *, root: Path = Path()) -> tuple[list[str], dict[str, bool]]:
-    """A task's row of the table, and the name of its corpus with whether that is synthetic."""
+    """Return a task's row of the table, and its corpus's name with whether that is synthetic."""
     metrics, model = root / "metrics" / task, root / "models" / task
     try:
         corpus = json.loads((metrics / "corpus.json").read_text(encoding="utf-8"))
         test = json.loads((metrics / "evaluate.json").read_text(encoding="utf-8"))["test"]
         run_id = json.loads((model / "run.json").read_text(encoding="utf-8"))["run_id"]
     except FileNotFoundError as error:
-        return [task, "", "", f"not there yet: {error.filename}", ""], {}
+        return [task, "", "", f"missing: {error.filename}", ""], {}
     span_f1 = f"{test['span_f1']:.4f}" if "span_f1" in test else "-"
     where = str((model / "export").relative_to(root))
     return [task, span_f1, f"{test['token_accuracy']:.4f}", where, run_id[:12]], {

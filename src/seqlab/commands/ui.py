@@ -9,23 +9,22 @@ from typing import Any
 
 from seqlab.params import load_params
 from seqlab.pipeline.record import save_view
-from seqlab.tracking.server import ui_command, ui_environment
+from seqlab.tracking.ui import ui_command, ui_environment
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command to `seqlab`'s parser."""
     parser = subparsers.add_parser("ui", help="open the MLflow UI on 127.0.0.1")
     parser.add_argument("--port", type=int, default=5000, help="default: 5000")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Say where each task's table of runs is, then become the server, which Ctrl-C ends."""
+    """Print the address of each task's table of runs, then become the server."""
     root = Path.cwd()
     command = ui_command(root, port=args.port)
     params = load_params()
     for task in params.tasks:
         view = save_view(task, section=params.task(task), root=root)
         print(f"{task} runs: http://127.0.0.1:{args.port}{view}")
-    print("Ctrl-C ends the server", flush=True)
+    print("press Ctrl-C to stop the server", flush=True)
     os.execvpe(command[0], command, ui_environment())

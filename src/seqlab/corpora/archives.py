@@ -1,131 +1,79 @@
-"""Unpacking archives that others have made."""
+"""Safe extraction of zip archives."""
 
 from __future__ import annotations
 
-import lzma
-import shutil
-import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from seqlab.errors import CorpusError
 
-MAX_BYTES = 4 << 30
-MAX_RATIO = 200
+MAX_BYTES = 1 << 30
 MAX_MEMBERS = 10_000
-_SMALL = 1 << 20  # below this no ratio is absurd: a short file of one repeated letter is harmless
 _BLOCK_SIZE = 1 << 20
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    RuntimeError,  # a zip with a password, or packed in a way that is not supported
-)
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
 
 
 class UnsafeArchiveError(CorpusError):
-    """An archive that would write outside of its folder, or far more than it should."""
+    """An archive that would write outside its folder, or more than the limits."""
 
 
-def extract_archive(
-    archive: Path,
-    directory: Path,
-    *,
-    max_bytes: int = MAX_BYTES,
-    max_ratio: float = MAX_RATIO,
-    max_members: int = MAX_MEMBERS,
+def extract_zip(
+    archive: Path, directory: Path, *, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS
 ) -> None:
-    """Unpack a zip or tar archive (plain, gzip, bzip2, xz) into a new folder, wholly or not at all.
+    """Extract a zip archive into a new folder, completely or not at all.
 
-    Only files and folders are taken. Sizes are counted as they are written: what the archive says of itself
-    is not believed.
+    Sizes are counted while the files are written; the sizes in the archive's headers are ignored.
 
     Args:
-        archive: the file.
-        directory: the folder to make; one that is there is replaced.
-        max_bytes: the most that all files together may hold.
-        max_ratio: the most bytes for each byte of the archive, once there is more than a mebibyte of them.
-        max_members: the most files and folders.
+        archive: the zip file.
+        directory: the folder to make; it must not exist.
+        max_bytes: limit on the size of all files together.
+        max_members: limit on the number of files.
 
     Raises:
-        UnsafeArchiveError: a path that leaves the folder, a link or a device, or more than the limits.
-        CorpusError: not an archive, or a damaged one.
+        UnsafeArchiveError: a path that leaves the folder, a link, or an archive over the limits.
+        CorpusError: the file is not a zip archive, or is damaged or encrypted.
     """
-    limit = min(max_bytes, max(int(max_ratio * archive.stat().st_size), _SMALL))
+    written = 0
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.") as temporary:
         root = Path(temporary) / "root"
         root.mkdir()
-        written = 0
         try:
-            for count, (name, file) in enumerate(_members(archive), start=1):
-                if count > max_members:
-                    raise _unsafe(archive, f"more than {max_members} files", f"at most {max_members}")
-                target = root / _safe_path(archive, name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with target.open("wb") as output:
-                    while block := file.read(_BLOCK_SIZE):
-                        written += len(block)
-                        if written > limit:
-                            raise _unsafe(archive, "the archive expands absurdly", f"at most {limit} bytes")
-                        output.write(block)
+            with zipfile.ZipFile(archive) as zipped:
+                members = [entry for entry in zipped.infolist() if not entry.is_dir()]
+                if len(members) > max_members:
+                    raise _unsafe(archive, f"{len(members)} files", f"at most {max_members}")
+                for entry in members:
+                    target = root / _safe_path(archive, entry)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with zipped.open(entry) as file, target.open("wb") as output:
+                        while block := file.read(_BLOCK_SIZE):
+                            written += len(block)
+                            if written > max_bytes:
+                                raise _unsafe(
+                                    archive, "it expands beyond the limit", f"at most {max_bytes} bytes"
+                                )
+                            output.write(block)
         except _UNREADABLE as error:
             raise CorpusError(
-                "the archive cannot be unpacked",
+                "the archive cannot be extracted",
                 file=str(archive),
+                expected="a zip file",
                 received=f"{type(error).__name__}: {error}",
-                remedy="fetch it again",
+                remedy="download it again, and check that it is not an error page",
             ) from error
-        if directory.exists():
-            shutil.rmtree(directory)
         root.rename(directory)
 
 
-def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Yield each file's name and content; refuse what is neither file nor folder."""
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as zipped:
-            for entry in zipped.infolist():
-                if _is_zipped_link(entry):
-                    raise _unsafe(archive, f"{entry.filename!r} is a link", "files and folders only")
-                if not entry.is_dir():
-                    with zipped.open(entry) as file:
-                        yield entry.filename, file
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as tarred:
-            for member in tarred:
-                if member.isdir():
-                    continue
-                content = tarred.extractfile(member) if member.isreg() else None
-                if content is None:
-                    raise _unsafe(archive, f"{member.name!r} is a link or a device", "files and folders only")
-                yield member.name, content
-    else:
-        raise CorpusError(
-            "not an archive",
-            file=str(archive),
-            expected="zip, or tar, plain or packed with gzip, bzip2 or xz",
-            remedy="fetch it again, and look into it: it may be an error page",
-        )
-
-
-def _is_zipped_link(entry: zipfile.ZipInfo) -> bool:
-    unix_mode = entry.external_attr >> 16
-    return unix_mode & 0o170000 == 0o120000
-
-
-def _safe_path(archive: Path, name: str) -> Path:
-    """Read a member's name as a path below the folder."""
-    path = PurePosixPath(name)
+def _safe_path(archive: Path, entry: zipfile.ZipInfo) -> Path:
+    name, path = entry.filename, PurePosixPath(entry.filename)
+    if (entry.external_attr >> 16) & 0o170000 == 0o120000:
+        raise _unsafe(archive, f"{name!r} is a link", "files and folders only")
     if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name or ":" in path.parts[0]:
-        raise _unsafe(archive, f"a path leaves the folder: {name!r}", "paths below the folder")
+        raise _unsafe(archive, f"{name!r} leaves the folder", "paths below the folder")
     return Path(*path.parts)
 
 
@@ -134,5 +82,5 @@ def _unsafe(archive: Path, what: str, expected: str) -> UnsafeArchiveError:
         f"the archive is refused: {what}",
         file=str(archive),
         expected=expected,
-        remedy="do not unpack it by hand either before you know why; fetch it from its first publisher",
+        remedy="do not extract it by hand either; download it from its original publisher",
     )

@@ -1,14 +1,12 @@
-"""What a corpus is that can be had by name, and those that stand alone; `treebanks` has the rest."""
+"""The catalogue of corpora that are available by name; `treebanks` has the treebanks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from seqlab.corpora.mirror import Source
-from seqlab.corpora.pins import Pin
+from seqlab.corpora.pins import Pin, Source
 
-_TASKS = {"ner": ("ner",), "pos": ("upos", "xpos", "pos")}
 _CONLL2002 = "https://raw.githubusercontent.com/teropa/nlp/master/resources/corpora/conll2002/"
 _WNUT = (
     "https://raw.githubusercontent.com/leondz/emerging_entities_17/e52a2d2a71ac1a051ca2d532eef28653c5c02603/"
@@ -17,21 +15,20 @@ _WNUT = (
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A corpus that can be had by name.
+    """A corpus that is available by name.
 
     Args:
-        name: what to write in `corpus.name`.
-        title: what it is called in print.
-        licence: the terms under which it may be used.
-        homepage: where it comes from.
-        citation: what to cite.
-        columns: the columns of the files made of it, `token` and its tag columns.
-        tag_schemes: the scheme of each column that spells spans.
-        sources: the files it is made of; none where it is not downloaded.
-        builder: how it is made: a key of `seqlab.corpora.builders.preparation`, empty where not downloaded.
-        join: for `uner`: how sentences of both treebanks are matched, `sent_id` or `order`.
-        notice: what must be said when it is downloaded.
-        synthetic: made by a program.
+        name: the value of `corpus.name`.
+        title: its full name.
+        licence: the terms of use.
+        homepage: its web page.
+        citation: the publication to cite.
+        columns: the columns of the files made from it, `token` and its tag columns.
+        tag_schemes: the tag scheme of each column of spans.
+        sources: the files it is made from; none if it is not downloaded.
+        builder: the name of its builder in `seqlab.corpora.builders`; empty if it is not downloaded.
+        join: for Universal NER: how sentences of both treebanks are matched, `sent_id` or `order`.
+        notice: a notice to log when it is downloaded.
     """
 
     name: str
@@ -45,19 +42,11 @@ class Corpus:
     builder: str = ""
     join: str = ""
     notice: str = ""
-    synthetic: bool = False
 
     @property
     def tag_columns(self) -> tuple[str, ...]:
-        """The columns that hold tags."""
+        """The tag columns."""
         return tuple(column for column in self.columns if column != "token")
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """The tasks for which the corpus has a column, `ner` and `pos`."""
-        return tuple(
-            task for task, columns in _TASKS.items() if any(column in self.columns for column in columns)
-        )
 
 
 def _conll2002(language: str, file_name: str, pins: tuple[str, str, str]) -> Corpus:
@@ -83,13 +72,12 @@ def _conll2002(language: str, file_name: str, pins: tuple[str, str, str]) -> Cor
 STANDALONE_CORPORA = (
     Corpus(
         name="sample",
-        title="A corpus that the project makes from a seed",
+        title="A synthetic corpus, generated from a seed",
         licence="Apache-2.0, as the project",
         homepage="",
         citation="",
         columns=("token", "upos", "ner"),
         tag_schemes={"ner": "IOB2"},
-        synthetic=True,
     ),
     Corpus(
         name="files",
@@ -116,8 +104,8 @@ STANDALONE_CORPORA = (
             ),
         ),
         builder="conll2003",
-        notice="CoNLL-2003's text is from the Reuters Corpus. Its use needs the agreement at "
-        "https://trec.nist.gov/data/reuters/reuters.html; make sure that you have one.",
+        notice="The text of CoNLL-2003 is from the Reuters Corpus. Its use requires the agreement at "
+        "https://trec.nist.gov/data/reuters/reuters.html; make sure that you have it.",
     ),
     _conll2002(
         "es",

@@ -1,29 +1,25 @@
-"""Two annotations of the same sentences, brought together; nothing is joined that does not agree."""
+"""Joining two annotations of the same sentences, and the layout of Universal NER files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
-from seqlab.corpus.blocks import Block
+from seqlab.corpus.blocks import Block, LineKind
 from seqlab.errors import CorpusError
 
-_REMEDY = "the two files are not of the same version: take the commits that belong together"
+_REMEDY = "the two files are different versions: use the commits that belong together"
 
 
 def join_by_id(words: Iterable[Block], annotations: Iterable[Block]) -> Iterator[tuple[Block, Block]]:
-    """Join blocks whose comments hold the same `sent_id`, in the order of the words.
+    """Yield pairs of blocks with the same `sent_id` and equal tokens, in the order of `words`.
 
     Args:
-        words: blocks of the one file.
-        annotations: blocks of the other, all held in memory.
-
-    Yields:
-        Pairs of blocks with equal tokens.
+        words: blocks of one file.
+        annotations: blocks of the other file, all held in memory.
 
     Raises:
-        CorpusError: a sentence without an id, or with one that was there before; an id that only one of the
-            files has; or tokens that differ.
+        CorpusError: an id is missing, duplicate or in only one of the files; or tokens differ.
     """
     by_id: dict[str, Block] = {}
     for annotation in annotations:
@@ -40,14 +36,7 @@ def join_by_id(words: Iterable[Block], annotations: Iterable[Block]) -> Iterator
 
 
 def join_in_order(words: Iterable[Block], annotations: Iterable[Block]) -> Iterator[tuple[Block, Block]]:
-    """Join the first block with the first, the second with the second, and so on.
-
-    Args:
-        words: blocks of the one file.
-        annotations: blocks of the other.
-
-    Yields:
-        Pairs of blocks with equal tokens.
+    """Yield pairs of blocks at the same position, with equal tokens.
 
     Raises:
         CorpusError: one of the files has more sentences, or tokens differ.
@@ -62,10 +51,10 @@ def _add_by_id(blocks: dict[str, Block], block: Block) -> str:
     identity = block.metadata("sent_id")
     if not identity or identity in blocks:
         raise CorpusError(
-            "a sentence's id is not its own" if identity else "a sentence has no id",
+            "a sentence has a duplicate id" if identity else "a sentence has no id",
             file=block.file,
             line=block.lines[0],
-            expected="a comment '# sent_id = ...' before each sentence, each with another id",
+            expected="a comment '# sent_id = ...' with a unique id before each sentence",
             received=f"{identity}, as in line {blocks[identity].lines[0]}" if identity else "none",
         )
     blocks[identity] = block
@@ -82,7 +71,7 @@ def _agreeing(block: Block, annotation: Block) -> tuple[Block, Block]:
     expected = repr(others[at]) if at < len(others) else "the end of the sentence"
     received = repr(tokens[at]) if at < len(tokens) else "the end of the sentence"
     raise CorpusError(
-        f"the tokens of a sentence do not agree, from token {at + 1} on",
+        f"the tokens of a sentence differ, starting at token {at + 1}",
         file=annotation.file,
         line=annotation.lines[min(at, len(tokens) - 1)],
         expected=f"{expected}, as at {block.file}:{block.lines[min(at, len(others) - 1)]}",
@@ -100,3 +89,31 @@ def _without_counterpart(block: Block, identity: str) -> CorpusError:
         received=identity,
         remedy=_REMEDY,
     )
+
+
+class UniversalNerLayout:
+    """The layout of Universal NER files: id, word, tag and sometimes annotators' notes, separated by tabs.
+
+    Columns after the third are ignored. A line of blanks ends a sentence.
+    """
+
+    columns = ("id", "token", "ner")
+    trailing_blanks = " \t"
+
+    def parse(self, text: str, line: int, block: Block) -> list[str] | LineKind | tuple[CorpusError, ...]:
+        if text[0] == "#" and "\t" not in text:
+            return LineKind.COMMENT
+        fields = text.split("\t")[: len(self.columns)]
+        expected_id = str(len(block.rows) + 1)
+        if len(fields) == len(self.columns) and "" not in fields and fields[0] == expected_id:
+            return fields
+        return (
+            CorpusError(
+                "this line is not a word with a tag",
+                file=block.file,
+                line=line,
+                expected=f"{expected_id}, a word and a tag, separated by tabs",
+                received=repr(text[:80]),
+                remedy="number the words of each sentence from 1, and put a blank line after each sentence",
+            ),
+        )

@@ -34,31 +34,31 @@ def copy_files(
     dev_share: float = 0.1,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Copy a team's files as they are into a corpus folder, and write its manifest.
+    """Copy a team's files unchanged into a corpus folder, and write its manifest.
 
-    The folder is replaced as a whole, and only when everything went well. Files that end in `.conllu` (before
-    `.gz` or `.zst`) are CoNLL-U, for which `columns`, `separator` and `comment_prefix` do not matter. Columns
-    in which most tags look like `O` or `B-PER` are taken to spell spans in `tag_scheme`.
+    The folder is replaced as a whole, and only if everything succeeds. Files with the extension `.conllu`
+    (before `.gz` or `.zst`) are read as CoNLL-U; `columns`, `separator` and `comment_prefix` are ignored. A
+    column in which most tags look like `O` or `B-PER` is read as spans in `tag_scheme`.
 
     Args:
-        directory: the folder to make.
-        train: path of a file, or of a folder whose files are taken in the order of their names.
-        dev: the same; where it is None, empty or equal to `train`, a share of train's sentences is cut off.
+        directory: the folder to write.
+        train: path of a file, or of a folder whose files are read in the order of their names.
+        dev: the same; if it is None, empty or equal to `train`, a share of train's sentences becomes dev.
         test: the same as for `train`.
-        columns: the columns' names in order, one of them `token` (see `ConllLayout`).
-        separator: what stands between columns.
-        comment_prefix: what a comment starts with, or None.
-        tag_scheme: the scheme of the columns that spell spans, or None where none does.
-        tag_repair: repair invalid sequences of tags while reading.
-        dev_share: the expected part of train's sentences that become dev, 0..1, where there is no dev.
-        seed: chooses those sentences.
+        columns: see `ConllLayout`, as for `separator` and `comment_prefix`.
+        separator: the column separator.
+        comment_prefix: the start of a comment, or None.
+        tag_scheme: the scheme of the span columns, or None if there are none.
+        tag_repair: repair invalid tag sequences while reading.
+        dev_share: expected share of train's sentences that become dev, 0 to 1, if there is no dev split.
+        seed: selects those sentences.
 
     Returns:
         The manifest.
 
     Raises:
-        CorpusError: a path that leads nowhere, an empty folder, formats mixed, a file that changed while it
-            was copied, or a layout that is none.
+        CorpusError: a path does not exist, a folder is empty, formats are mixed, a file changed while it was
+            copied, or the layout is invalid.
     """
     layout = ConllLayout(tuple(columns), separator, comment_prefix)
     cut_dev = not dev or Path(dev).expanduser().resolve() == Path(train).expanduser().resolve()
@@ -96,10 +96,10 @@ def copy_files(
 
 
 def _resolve(split: str, given: str) -> dict[str, Path]:
-    """Give a split's files by the names that the user would give them."""
+    """Return a split's files by the names under which the user knows them."""
     where = f"{_PARAMETER}.{split}"
     if not given:
-        raise CorpusError("no path", where=where, expected="a file or a folder of files", remedy="set it")
+        raise CorpusError("the path is empty", where=where, expected="a file or a folder of files")
     path = Path(given).expanduser().resolve()
     if path.is_file():
         return {given: path}
@@ -108,11 +108,11 @@ def _resolve(split: str, given: str) -> dict[str, Path]:
             "no such file or folder",
             where=where,
             received=f"{given}, which is {path}",
-            remedy="mend the path",
+            remedy="correct the path",
         )
     files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
     if not files:
-        raise CorpusError("a folder without files", where=where, received=f"{given}, which is {path}")
+        raise CorpusError("the folder has no files", where=where, received=f"{given}, which is {path}")
     return {str(Path(given) / file.name): file for file in files}
 
 
@@ -122,16 +122,16 @@ def _is_conllu(paths: Sequence[Path]) -> bool:
     if conllu and len(conllu) < len(paths):
         other = next(path for path in paths if endings[path] != ".conllu")
         raise CorpusError(
-            "formats are mixed",
+            "the formats are mixed",
             where=_PARAMETER,
-            expected="all files in CoNLL-U, or none",
+            expected="CoNLL-U for all files or for none",
             received=f"{conllu[0].name} and {other.name}",
         )
     return bool(conllu)
 
 
 def _copy_split(made: Path, split: str, sources: Mapping[str, Path], is_conllu: bool) -> dict[str, str]:
-    """Copy a split's files and give each copy's name with its source's."""
+    """Copy a split's files; return the name of each copy with the name of its source."""
     copies = {}
     for number, (source, path) in enumerate(sources.items()):
         packing = path.suffix if path.suffix in (".gz", ".zst") else ""
@@ -147,19 +147,19 @@ def _copy_split(made: Path, split: str, sources: Mapping[str, Path], is_conllu: 
             raise CorpusError(
                 "the file changed while it was copied",
                 file=source,
-                remedy="run again once nothing writes to it",
+                remedy="run again when no other program writes to it",
             )
         copies[copy] = source
     return copies
 
 
 def _span_columns(path: Path, layout: ConllLayout, display_name: str) -> list[str]:
-    """Find the columns in which most tags at the beginning of the file look as if they spelled spans."""
+    """Find the columns in which most tags at the start of the file look like spans."""
     names = [name for name in layout.columns if name not in ("token", "_")]
     looks_like_span = dict.fromkeys(names, 0)
     total = 0
     for block in islice(scan_blocks(path, layout=layout, display_name=display_name), _BLOCKS_LOOKED_AT):
-        if isinstance(block, Block):  # what is wrong with a line is said when the corpus is prepared
+        if isinstance(block, Block):  # invalid lines are reported when the corpus is prepared
             total += len(block.rows)
             for name in names:
                 tags = block.column(name)

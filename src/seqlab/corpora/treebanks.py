@@ -1,11 +1,11 @@
-"""Treebanks as corpora: a table row each.
+"""Treebanks that are available by name.
 
-Universal NER treebanks stand in `universal_ner.tsv`, each beside the commit of the Universal Dependencies
-treebank whose words it annotates. A new language is a new row: names and commits of both repositories, the
-prefix of their files, how the sentences are matched (`sent_id` where both use the same ids, else `order`),
-and the six files' git blob ids (`git ls-tree -l <commit>`).
+`universal_ner.tsv` lists the Universal NER treebanks with the commit of the Universal Dependencies treebank
+that each annotates. To add a language, add a row: names and commits of both repositories, the prefix of their
+files, how sentences are matched (`sent_id` if both use the same ids, else `order`), and the git blob ids of
+the six files (`git ls-tree -l <commit>`).
 
-Universal Dependencies treebanks are those of release 2.10, with the checksums that TensorFlow Datasets keeps.
+Universal Dependencies treebanks are those of release 2.10, with the checksums of TensorFlow Datasets.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from seqlab.corpora.catalogue import Corpus
-from seqlab.corpora.mirror import Source
-from seqlab.corpora.pins import Pin
+from seqlab.corpora.pins import Pin, Source
 from seqlab.errors import CorpusError
 
 _GITHUB_FILES = "https://raw.githubusercontent.com"
@@ -40,7 +39,7 @@ _UNIVERSAL_NER_CITATION = (
 
 @lru_cache(maxsize=1)
 def universal_ner_corpora() -> tuple[Corpus, ...]:
-    """Read the table of Universal NER treebanks: words and tags from UD, entities from Universal NER."""
+    """Return the Universal NER treebanks: words and tags from UD, entities from Universal NER."""
     with _UNIVERSAL_NER_TABLE.open(encoding="utf-8", newline="") as file:
         return tuple(_universal_ner_corpus(row) for row in csv.DictReader(file, delimiter="\t"))
 
@@ -72,7 +71,7 @@ def _universal_ner_corpus(row: dict[str, str]) -> Corpus:
 
 @lru_cache(maxsize=1)
 def universal_dependencies_corpora() -> tuple[Corpus, ...]:
-    """Make a corpus of each treebank of Universal Dependencies 2.10, named `ud/<language>_<treebank>`."""
+    """Return the treebanks of Universal Dependencies 2.10, named `ud/<language>_<treebank>`."""
     files: dict[tuple[str, str], list[Source]] = {}
     for line in _ud_checksums().read_text(encoding="utf-8").splitlines():
         url, size, sha256, _ = line.split("\t")
@@ -87,8 +86,7 @@ def _ud_corpus(treebank: str, repository: str, sources: tuple[Source, ...]) -> C
     return Corpus(
         name=f"ud/{treebank}",
         title=f"Universal Dependencies 2.10, {repository.removeprefix('UD_').replace('_', ' ')}",
-        licence=f"the treebank's own, some of them for non-commercial use alone: "
-        f"{homepage}/blob/r2.10/LICENSE.txt",
+        licence=f"the treebank's own; some allow only non-commercial use: {homepage}/blob/r2.10/LICENSE.txt",
         homepage=homepage,
         citation=_UD_CITATION,
         columns=("token", "upos", "xpos"),
@@ -98,7 +96,7 @@ def _ud_corpus(treebank: str, repository: str, sources: tuple[Source, ...]) -> C
 
 
 def _ud_checksums() -> Path:
-    """Find the checksums beside TensorFlow Datasets' own builder, without importing it."""
+    """Find the checksums in TensorFlow Datasets' package without importing it."""
     package = importlib.util.find_spec("tensorflow_datasets")
     for location in package.submodule_search_locations or [] if package else []:
         if (path := Path(location) / _UD_CHECKSUMS).is_file():
@@ -106,5 +104,5 @@ def _ud_checksums() -> Path:
     raise CorpusError(
         "the checksums of the Universal Dependencies treebanks are not installed",
         expected=f"tensorflow_datasets/{_UD_CHECKSUMS}",
-        remedy="install the version of tensorflow-datasets that the lock file names",
+        remedy="install the version of tensorflow-datasets in the lock file",
     )

@@ -1,1 +1,1 @@
-"""What a sentence is: reading, validating, converting, and where corpora come from."""
+"""Corpora as files: reading, validating and checking sentences."""

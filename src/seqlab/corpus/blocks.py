@@ -1,8 +1,8 @@
-"""Blocks of rows, which are sentences before a tag column has been chosen, and how they become sentences."""
+"""Blocks: sentences with all their columns, as they are read from a file before a tag column is chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from os import PathLike
@@ -14,39 +14,37 @@ from seqlab.errors import CorpusError
 from seqlab.tags import (
     TAG_SCHEMES,
     TagProblem,
+    canonical_tag_scheme,
     find_unreadable_tag,
     is_valid_tag,
     repair_tags,
     validate_tags,
 )
 
-MAX_SENTENCE_TOKENS = 100_000
+MAX_SENTENCE_TOKENS = 100_000  # longer ones probably come from a file without blank lines
 
 
 class LineKind(Enum):
-    """What a line is that is no row."""
+    """The kind of a line that contains no token."""
 
     COMMENT = "comment"
-    DOCUMENT_BREAK = "document break"
-    SKIPPED = "skipped"
+    BREAK = "end of a sentence"
+    IGNORED = "ignored"
 
 
 class Layout(Protocol):
-    """How a file's lines spell rows."""
+    """A file format: how to parse a line into fields."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns' names in order, one of them `token`."""
+        """The names of the columns in order, one of them `token`."""
 
     @property
     def trailing_blanks(self) -> str:
-        """The characters that are dropped from a line's end."""
+        """The characters to strip from the end of each line before parsing."""
 
     def parse(self, text: str, line: int, block: Block) -> list[str] | LineKind | tuple[CorpusError, ...]:
-        """Split a line that is not blank into its fields, or say what it is, or what is wrong with it."""
-
-    def column_of(self, text: str, index: int) -> int:
-        """Give the 1-based character on which the field of that index begins."""
+        """Parse a non-empty line, given the block so far. Return its fields, its kind, or its errors."""
 
 
 @dataclass(slots=True)
@@ -54,17 +52,17 @@ class Block:
     """The rows of one sentence with all their columns.
 
     Args:
-        file: the file as the user knows it.
-        layout: what the columns are.
+        file: the file, under the name that the user knows.
+        columns: the names of the columns.
         lines: the 1-based line of each row.
-        texts: each row as it stands in the file.
-        rows: each row's fields.
-        comments: the comment lines since the block before.
-        broken: lines of this sentence could not be read, and are missing here.
+        texts: the text of each row as in the file.
+        rows: the fields of each row.
+        comments: the comment lines since the previous block.
+        broken: whether rows are missing because their lines are invalid.
     """
 
     file: str
-    layout: Layout
+    columns: tuple[str, ...]
     lines: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
@@ -72,26 +70,26 @@ class Block:
     broken: bool = False
 
     def column(self, name: str) -> tuple[str, ...]:
-        """Give one column's fields, from the first row to the last."""
-        index = self.layout.columns.index(name)
+        """Return the fields of one column, one per row."""
+        index = self.columns.index(name)
         return tuple([row[index] for row in self.rows])
 
     def error(
         self, what: str, *, row: int, column: str, expected: str, received: str, remedy: str
     ) -> CorpusError:
-        """Make an error that stands at one field of the block."""
+        """Return an error located at one field of the block."""
         return CorpusError(
             what,
             file=self.file,
             line=self.lines[row],
-            column=self.layout.column_of(self.texts[row], self.layout.columns.index(column)),
+            column=column_of(self.texts[row], self.rows[row], self.columns.index(column)),
             expected=expected,
             received=received,
             remedy=remedy,
         )
 
     def metadata(self, key: str) -> str | None:
-        """Give the value of a comment `# key = value`, None where there is none (`sent_id`, `text`)."""
+        """Return the value of a comment `# key = value` (such as `sent_id`), or None if there is none."""
         for comment in self.comments:
             name, equals, value = comment.lstrip("# ").partition("=")
             if equals and name.strip() == key:
@@ -99,33 +97,38 @@ class Block:
         return None
 
 
-def scan_blocks(
-    path: str | PathLike[str],
-    *,
-    layout: Layout,
-    display_name: str | None = None,
-    max_sentence_tokens: int = MAX_SENTENCE_TOKENS,
-) -> Iterator[Block | CorpusError]:
-    """Read a file's sentences and go on after what is wrong, in memory bounded by the longest sentence.
+def column_of(text: str, fields: Sequence[str], index: int) -> int:
+    """Return the 1-based character at which a field starts in its line, whatever separates the fields."""
+    begin = end = -1
+    for content in fields[: index + 1]:
+        begin = text.index(content, end + 1)
+        end = begin + len(content)
+    return begin + 1
 
-    Blank lines, however many, and document breaks end a sentence; so does the end of the file.
+
+def scan_blocks(
+    path: str | PathLike[str], *, layout: Layout, display_name: str | None = None
+) -> Iterator[Block | CorpusError]:
+    """Read the sentences of a file and continue after invalid lines. Memory holds one sentence at a time.
+
+    Blank lines, document breaks and the end of the file end a sentence.
 
     Args:
-        path: the file to read, plain, `.gz` or `.zst`.
-        layout: how its lines spell rows.
-        display_name: the name of the file in errors, where the user knows it by another one.
-        max_sentence_tokens: how many rows may follow each other without a blank line.
+        path: a plain, `.gz` or `.zst` file.
+        layout: the format of its lines.
+        display_name: the name of the file in errors, if the user knows it by another name.
 
     Yields:
-        Each sentence's block, and before it, not raised, what is wrong with its lines. A block that lost all
-        of its lines is left out. A file without a sentence ends with an error that says so.
+        A block for each sentence that has valid rows, preceded by the errors in its lines. If the file
+        contains no sentence, the last item is an error that says so.
 
     Raises:
-        CorpusError: the file cannot be read to its end (see `scan_lines`), or a sentence is too long.
+        CorpusError: the file cannot be read to its end (see `scan_lines`), or a sentence has more than
+            `MAX_SENTENCE_TOKENS` tokens.
     """
     name = display_name or str(path)
-    parse, trailing_blanks = layout.parse, layout.trailing_blanks
-    block = Block(name, layout)
+    parse, columns, trailing_blanks = layout.parse, layout.columns, layout.trailing_blanks
+    block = Block(name, columns)
     line, found = 0, False
     for line, text in enumerate(scan_lines(path, display_name=name), start=1):
         if isinstance(text, CorpusError):
@@ -133,20 +136,27 @@ def scan_blocks(
             yield text
             continue
         text = text.rstrip(trailing_blanks)
-        outcome = parse(text, line, block) if text else LineKind.DOCUMENT_BREAK
+        outcome = parse(text, line, block) if text else LineKind.BREAK
         if isinstance(outcome, list):
             block.lines.append(line)
             block.texts.append(text)
             block.rows.append(outcome)
-            if len(block.rows) > max_sentence_tokens:
-                raise _too_long(block, max_sentence_tokens)
+            if len(block.rows) > MAX_SENTENCE_TOKENS:
+                raise CorpusError(
+                    "the sentence is too long",
+                    file=name,
+                    line=block.lines[0],
+                    expected=f"at most {MAX_SENTENCE_TOKENS} tokens before the next blank line",
+                    received="more",
+                    remedy="put a blank line after each sentence",
+                )
         elif outcome is LineKind.COMMENT:
             block.comments.append(text)
-        elif outcome is LineKind.DOCUMENT_BREAK:
+        elif outcome is LineKind.BREAK:
             if block.rows:
                 found = True
                 yield block
-            block = Block(name, layout)
+            block = Block(name, columns)
         elif isinstance(outcome, tuple):
             block.broken = found = True
             yield from outcome
@@ -158,8 +168,8 @@ def scan_blocks(
             file=name,
             line=max(line, 1),
             expected="at least one line with a token and its tags",
-            received=f"{line} lines, none of them with a token",
-            remedy="check that this is the file that was meant",
+            received="none",
+            remedy="check that this is the intended file",
         )
 
 
@@ -171,21 +181,19 @@ def read_sentences(
     tag_repair: bool = False,
     on_repair: Callable[[Sentence, int], None] | None = None,
 ) -> Iterator[Sentence]:
-    """Make sentences of blocks, and stop at the first thing that is wrong.
+    """Convert blocks to sentences with the tags of one column.
 
     Args:
         blocks: what `scan_blocks` yields.
-        tag_column: the column to take the tags from.
-        tag_scheme: the scheme in which they must be valid, or None for tags that spell no spans.
-        tag_repair: repair invalid sequences of tags as `repair_tags` does, instead of refusing them.
-        on_repair: called with each repaired sentence and the number of tags that were changed in it.
-
-    Yields:
-        The sentences.
+        tag_column: the column that contains the tags.
+        tag_scheme: the scheme in which the tags must be valid, or None if they do not encode spans.
+        tag_repair: repair invalid sequences of tags (see `repair_tags`) instead of raising.
+        on_repair: called with each repaired sentence and the number of its tags that were changed.
 
     Raises:
         CorpusError: the first error among the blocks, or the first invalid tag or transition.
     """
+    tag_scheme = canonical_tag_scheme(tag_scheme) if tag_scheme else None
     for block in blocks:
         if isinstance(block, CorpusError):
             raise block
@@ -204,11 +212,11 @@ def read_sentences(
 
 
 def tag_error(block: Block, problem: TagProblem, *, tag_column: str, tag_scheme: str) -> CorpusError:
-    """Say where in the file a tag or transition is invalid, and which scheme would fit the sentence."""
+    """Return the error for an invalid tag or transition, with the schemes in which the sentence is valid."""
     tags = block.column(tag_column)
     known = is_valid_tag(tags[problem.position], scheme=tag_scheme)
     others = [scheme for scheme in (*TAG_SCHEMES, "BILOU") if validate_tags(tags, scheme=scheme) is None]
-    remedy = "mend the tags, or set tag_repair to read them as the CoNLL evaluation script would"
+    remedy = "fix the tags, or set tag_repair to read them like the CoNLL evaluation script"
     if others:
         remedy = f"this sentence is valid in {' and '.join(others)}: set tag_scheme if all are, or {remedy}"
     return block.error(
@@ -218,15 +226,4 @@ def tag_error(block: Block, problem: TagProblem, *, tag_column: str, tag_scheme:
         expected=problem.expected,
         received=problem.received,
         remedy=remedy,
-    )
-
-
-def _too_long(block: Block, max_sentence_tokens: int) -> CorpusError:
-    return CorpusError(
-        "the sentence is too long",
-        file=block.file,
-        line=block.lines[0],
-        expected=f"at most {max_sentence_tokens} tokens before the next blank line",
-        received="more",
-        remedy="put a blank line after each sentence",
     )

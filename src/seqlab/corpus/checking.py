@@ -1,201 +1,222 @@
-"""Everything that is wrong or odd with files that somebody brings, without stopping at the first."""
+"""Checking files: all errors and warnings of a corpus in one report."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import nlargest
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 
 from seqlab.corpus.blocks import Block, scan_blocks, tag_error
-from seqlab.corpus.conll import IGNORED_COLUMN, ConllLayout
-from seqlab.corpus.conllu import CONLLU_TAG_COLUMNS, scan_conllu
-from seqlab.errors import CorpusError, location
+from seqlab.corpus.conll import IGNORED_COLUMN, SEPARATOR_NAMES, SEPARATORS, ConllLayout, find_layout
+from seqlab.corpus.conllu import CONLLU_COLUMNS, CONLLU_TAG_COLUMNS, ConlluLayout
+from seqlab.corpus.lines import scan_lines
+from seqlab.errors import CorpusError
 from seqlab.tags import canonical_tag_scheme, find_tag_problems, is_valid_tag
+
+MAX_PER_KIND = 20  # errors or warnings that are listed for each file
 
 # UTF-8 read as Latin-1 or Windows-1252 (Ã©, â€™), lost characters, byte order marks inside, C1 controls.
 _SUSPICIOUS = re.compile("[ÃÂ][\u0080-\u00bf]|â€|[\ufffd\ufeff\u0080-\u009f]")
-_LONGEST_KEPT = 20
-_LONG_TIMES = 5
-_LONG_AT_LEAST = 100
+_LONG_AT_LEAST, _LONG_TIMES = 100, 5
+_WRONG_WIDTH = "wrong number of columns"
+
+
+class Findings:
+    """The errors or warnings of one file.
+
+    Attributes:
+        listed: the first `MAX_PER_KIND` findings of each kind; findings with equal `what` are of one kind.
+        counts: the number of findings of each kind.
+    """
+
+    def __init__(self) -> None:
+        self.listed: list[CorpusError] = []
+        self.counts: Counter[str] = Counter()
+
+    def add(self, *findings: CorpusError) -> None:
+        """Count the findings, and list them up to the maximum of their kind."""
+        for finding in findings:
+            self.counts[finding.what] += 1
+            if self.counts[finding.what] <= MAX_PER_KIND:
+                self.listed.append(finding)
 
 
 @dataclass(slots=True)
 class CheckedFile:
-    """What a check found out about one file.
+    """What a check found in one file.
 
     Args:
         file: its name.
-        sentences: how many could be read, in part at least.
-        tokens: how many tokens those have.
-        first_lines: the line of each different sentence's first occurrence, by a hash of its tokens.
-        repeated: sentences that stood earlier in the file, and the line of the first of them.
-        tags: for each tag column the number of each tag.
-        tag_lines: for each tag column the line of each tag's first occurrence.
-        lengths: how many sentences have each number of tokens.
-        longest: the longest sentences' numbers of tokens and lines.
+        errors: what a corpus must not contain.
+        warnings: what is allowed but suspicious.
+        lines: the line of each sentence with at least one valid row.
+        lengths: the number of tokens in each of these sentences.
+        first_lines: the line of the first occurrence of each distinct sentence, by the hash of its tokens.
+        repeated: the lines of sentences that occur earlier in the file.
+        tags: the number of occurrences of each tag, by column.
+        tag_lines: the line of the first occurrence of each tag, by column.
     """
 
     file: str
-    sentences: int = 0
-    tokens: int = 0
+    errors: Findings = field(default_factory=Findings)
+    warnings: Findings = field(default_factory=Findings)
+    lines: list[int] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
     first_lines: dict[int, int] = field(default_factory=dict)
-    repeated: int = 0
-    first_repeated: int = 0
+    repeated: list[int] = field(default_factory=list)
     tags: dict[str, Counter[str]] = field(default_factory=dict)
     tag_lines: dict[str, dict[str, int]] = field(default_factory=dict)
-    lengths: Counter[int] = field(default_factory=Counter)
-    longest: list[tuple[int, int]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class CheckReport:
-    """The outcome of a check.
-
-    Args:
-        files: what was read.
-        errors: what a corpus must not have, file by file in the order of their lines.
-        warnings: what is allowed and looks odd.
-    """
-
-    files: list[CheckedFile] = field(default_factory=list)
-    errors: list[CorpusError] = field(default_factory=list)
-    warnings: list[CorpusError] = field(default_factory=list)
 
 
 def check_files(
-    paths: Sequence[str | PathLike[str]],
-    *,
-    columns: Sequence[str],
-    separator: str = "\t",
-    comment_prefix: str | None = "# ",
-    tag_schemes: Mapping[str, str] | None = None,
-) -> CheckReport:
-    """Read files to their ends and collect all problems.
+    paths: Sequence[str | PathLike[str]], *, layout: ConllLayout, tag_schemes: Mapping[str, str]
+) -> list[CheckedFile]:
+    """Read files to their ends and collect all errors and warnings.
+
+    If nearly all lines of a file have the wrong number of columns, a single error describes the layout that
+    the lines have instead, and the settings for it.
 
     Args:
-        paths: the files, each taken for a split of its own; `.conllu` files are read as CoNLL-U.
-        columns: see `ConllLayout`, as for `separator` and `comment_prefix`.
-        separator: what stands between columns.
-        comment_prefix: what a comment starts with, or None.
-        tag_schemes: the scheme of each column that spells spans.
+        paths: the files, each treated as a split, or folders of files. Files named `.conllu` are read as
+            CoNLL-U.
+        layout: the layout of the other files.
+        tag_schemes: the scheme of each column whose tags encode spans.
 
     Raises:
-        CorpusError: the layout or a scheme is none; what is wrong with the files is reported instead.
+        CorpusError: unknown scheme or column in `tag_schemes`. Errors in the files are not raised.
     """
-    layout = ConllLayout(tuple(columns), separator, comment_prefix)
-    schemes = {column: canonical_tag_scheme(scheme) for column, scheme in (tag_schemes or {}).items()}
+    schemes = {column: canonical_tag_scheme(scheme) for column, scheme in tag_schemes.items()}
     if unknown := sorted(set(schemes) - set(layout.columns)):
         raise CorpusError(
-            "a tag scheme for a column that is not there",
+            "tag scheme for an unknown column",
             where="tag_schemes",
             expected=f"columns among {', '.join(layout.columns)}",
             received=", ".join(unknown),
         )
-    report = CheckReport()
-    for path in paths:
-        _check_file(path, layout, schemes, report)
-    for earlier, checked in enumerate(report.files):
-        report.warnings += _find_repeated(checked, report.files[:earlier])
-        report.warnings += _find_long(checked)
-    if len(report.files) > 1:
-        report.warnings += _find_lone_tags(report.files)
-    return report
+    files = [_check_file(path, layout, schemes) for given in paths for path in _files_of(Path(given))]
+    for index, checked in enumerate(files):
+        checked.warnings.add(*_find_repeated(checked, files[:index]), *_find_long(checked))
+        checked.warnings.add(*_find_lone_tags(checked, files[:index] + files[index + 1 :]))
+    return files
 
 
-def format_report(report: CheckReport) -> str:
-    """Write a report for people: a line `file:line:column: what, expected, received` each, then counts."""
-    lines = [_format_line("", error) for error in report.errors]
-    lines += [_format_line("warning: ", warning) for warning in report.warnings]
-    lines += [
-        f"{checked.file}: {checked.sentences} sentences, {checked.tokens} tokens" for checked in report.files
-    ]
-    lines.append(f"{len(report.errors)} errors, {len(report.warnings)} warnings")
+def format_report(files: Sequence[CheckedFile]) -> str:
+    """Format the result of a check: the errors and warnings of each file, one per line, then the counts.
+
+    Lines have the form `file:line:column: what, expected ..., received ...`. A remedy is added to the first
+    line that it applies to.
+    """
+    lines: list[str] = []
+    remedies = {""}
+    totals: Counter[str] = Counter()
+    for checked in files:
+        for label, findings in (("", checked.errors), ("warning: ", checked.warnings)):
+            totals[label] += findings.counts.total()
+            for finding in findings.listed:
+                line = f"{finding.where}: {label}{finding.what}"
+                line += f", expected {finding.expected}" if finding.expected else ""
+                line += f", received {finding.received}" if finding.received else ""
+                line += f"; {finding.remedy}" if finding.remedy not in remedies else ""
+                remedies.add(finding.remedy)
+                lines.append(line)
+            for kind, count in findings.counts.items():
+                if count > MAX_PER_KIND:
+                    lines.append(
+                        f"{checked.file}: {label}{kind}: and {count - MAX_PER_KIND} more of this kind"
+                    )
+    for checked in files:
+        sentences, tokens = len(checked.lengths), sum(checked.lengths)
+        lines.append(f"{checked.file}: {_count_of(sentences, 'sentence')}, {_count_of(tokens, 'token')}")
+    lines.append(f"{_count_of(totals[''], 'error')}, {_count_of(totals['warning: '], 'warning')}")
     return "\n".join(lines)
 
 
-def run_check(
-    paths: Sequence[str | PathLike[str]],
-    *,
-    columns: Sequence[str],
-    separator: str = "\t",
-    comment_prefix: str | None = "# ",
-    tag_schemes: Mapping[str, str] | None = None,
-    write: Callable[[str], object] = print,
-) -> int:
-    """Check files, write the report and give an exit status: 1 where there are errors, 0 with warnings alone.
-
-    Args:
-        paths: as for `check_files`, like the other arguments.
-        columns: the columns' names in order.
-        separator: what stands between columns.
-        comment_prefix: what a comment starts with, or None.
-        tag_schemes: the scheme of each column that spells spans.
-        write: given the report's text.
-    """
-    report = check_files(
-        paths, columns=columns, separator=separator, comment_prefix=comment_prefix, tag_schemes=tag_schemes
-    )
-    write(format_report(report))
-    return 1 if report.errors else 0
+def _count_of(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _check_file(
-    path: str | PathLike[str], layout: ConllLayout, schemes: Mapping[str, str], report: CheckReport
-) -> None:
-    is_conllu = ".conllu" in Path(path).suffixes
+def _files_of(path: Path) -> list[Path]:
+    entries = sorted(path.iterdir()) if path.is_dir() else []
+    return [file for file in entries if file.is_file() and not file.name.startswith(".")] or [path]
+
+
+def _check_file(path: Path, layout: ConllLayout, schemes: Mapping[str, str]) -> CheckedFile:
+    is_conllu = ".conllu" in path.suffixes
     tag_columns = [column for column in layout.columns if column not in ("token", IGNORED_COLUMN)]
     if is_conllu:
         tag_columns, schemes = list(CONLLU_TAG_COLUMNS), {}
     checked = CheckedFile(str(path))
-    report.files.append(checked)
     try:
-        for block in scan_conllu(path) if is_conllu else scan_blocks(path, layout=layout):
+        for block in scan_blocks(path, layout=ConlluLayout() if is_conllu else layout):
             if isinstance(block, CorpusError):
-                report.errors.append(block)
+                checked.errors.add(block)
             else:
-                report.errors += _find_tag_errors(block, schemes)
-                report.warnings += _find_suspicious(block)
+                checked.errors.add(*_find_tag_errors(block, schemes))
+                checked.warnings.add(*_find_suspicious(block))
                 _count(block, tag_columns, checked)
+        failed = checked.errors.counts[_WRONG_WIDTH]
+        if failed and failed >= 0.9 * (failed + sum(checked.lengths)) and not is_conllu:
+            _replace_width_errors(path, layout, checked)
     except CorpusError as error:
-        report.errors.append(error)
+        checked.errors.add(error)
+    return checked
+
+
+def _replace_width_errors(path: Path, layout: ConllLayout, checked: CheckedFile) -> None:
+    """Replace the errors about the number of columns by one error that describes the actual layout."""
+    failed = {error.line: error for error in checked.errors.listed if error.what == _WRONG_WIDTH}
+    lines = islice(enumerate(scan_lines(path), start=1), max(failed))
+    found = find_layout([str(text) for number, text in lines if number in failed], layout)
+    if found is None or found == (layout.separator, len(layout.columns)):
+        return
+    separator, width = found
+    settings = []
+    if separator != layout.separator:
+        name = SEPARATOR_NAMES[separator]
+        settings.append(f"set corpus.files.separator to '{name}' (or --separator {name})")
+    if width != len(layout.columns):
+        settings.append(f"list the {width} columns in corpus.files.columns (or --columns)")
+    if found == ("\t", len(CONLLU_COLUMNS)):
+        settings = ["add .conllu to the file's name if it is CoNLL-U, or " + " and ".join(settings)]
+    first = failed[min(failed)]
+    error = CorpusError(
+        f"this looks like {width} columns separated by {SEPARATORS[separator]}",
+        file=checked.file,
+        line=first.line,
+        expected=first.expected,
+        remedy=" and ".join(settings),
+    )
+    del checked.errors.counts[_WRONG_WIDTH]
+    others = [other for other in checked.errors.listed if other.what != _WRONG_WIDTH]
+    checked.errors.counts[error.what] = 1
+    checked.errors.listed = [error, *others]
+    checked.tags.clear()  # The few lines that fit by chance are not comparable with other files.
 
 
 def _count(block: Block, tag_columns: Sequence[str], checked: CheckedFile) -> None:
     tokens = block.column("token")
     line = block.lines[0]
-    checked.sentences += 1
-    checked.tokens += len(tokens)
-    checked.lengths[len(tokens)] += 1
-    checked.longest.append((len(tokens), line))
-    if len(checked.longest) > 50 * _LONGEST_KEPT:
-        checked.longest = nlargest(_LONGEST_KEPT, checked.longest)
+    checked.lines.append(line)
+    checked.lengths.append(len(tokens))
     for column in tag_columns:
         tags = block.column(column)
-        counts = checked.tags.setdefault(column, Counter())
+        checked.tags.setdefault(column, Counter()).update(tags)
         lines = checked.tag_lines.setdefault(column, {})
-        for row, tag in enumerate(tags):
-            if tag not in counts:
-                lines[tag] = block.lines[row]
-            counts[tag] += 1
-    if block.broken:
-        return
-    key = hash(tokens)
-    if key in checked.first_lines:
-        checked.repeated += 1
-        checked.first_repeated = checked.first_repeated or line
-    else:
-        checked.first_lines[key] = line
+        for row, tag in zip(block.lines, tags, strict=True):
+            lines.setdefault(tag, row)
+    if not block.broken and checked.first_lines.setdefault(hash(tokens), line) != line:
+        checked.repeated.append(line)
 
 
 def _find_tag_errors(block: Block, schemes: Mapping[str, str]) -> Iterator[CorpusError]:
     for column, scheme in schemes.items():
         tags = block.column(column)
         for problem in find_tag_problems(tags, scheme=scheme):
-            # Where lines are missing, what seems to follow each other may not.
+            # In a block with missing rows, neighbouring tags are not always neighbours in the file.
             if not block.broken or not is_valid_tag(tags[problem.position], scheme=scheme):
                 yield tag_error(block, problem, tag_column=column, tag_scheme=scheme)
 
@@ -207,69 +228,57 @@ def _find_suspicious(block: Block) -> Iterator[CorpusError]:
                 "suspicious encoding",
                 row=row,
                 column="token",
-                expected="text that was read in the encoding it was written in",
+                expected="text decoded with the encoding that it was written in",
                 received=f"{match.group()!r} in {token!r}",
-                remedy="make the file again from its source, in UTF-8",
+                remedy="create the file again from its source, in UTF-8",
             )
 
 
-def _find_repeated(checked: CheckedFile, earlier: Sequence[CheckedFile]) -> Iterator[CorpusError]:
+def _find_repeated(checked: CheckedFile, earlier: Iterable[CheckedFile]) -> Iterator[CorpusError]:
     if checked.repeated:
         yield CorpusError(
-            "sentences stand more than once in this file",
+            "duplicate sentences in this file",
             file=checked.file,
-            line=checked.first_repeated,
-            received=f"{checked.repeated} of {checked.sentences}, the first here",
+            line=checked.repeated[0],
+            received=f"{len(checked.repeated)} of {len(checked.lines)}, starting here",
         )
     for other in earlier:
         shared = [line for key, line in checked.first_lines.items() if key in other.first_lines]
         if shared:
             yield CorpusError(
-                f"sentences stand in {other.file} too",
+                f"sentences that are also in {other.file}",
                 file=checked.file,
                 line=min(shared),
-                received=f"{len(shared)} of {len(checked.first_lines)} different ones, the first here",
-                remedy="scores on sentences that were trained on say little: remove them from one file",
+                received=f"{len(shared)} of {len(checked.first_lines)} distinct sentences, starting here",
+                remedy="remove them from one file: scores on sentences seen in training are too high",
             )
 
 
 def _find_long(checked: CheckedFile) -> Iterator[CorpusError]:
-    rank, usual = 0, 0
-    for usual in sorted(checked.lengths):
-        rank += checked.lengths[usual]
-        if rank >= 0.99 * checked.sentences:
-            break
+    ranked = sorted(checked.lengths)
+    usual = ranked[(99 * len(ranked) - 1) // 100] if ranked else 0
     limit = max(_LONG_AT_LEAST, _LONG_TIMES * usual)
-    for length, line in sorted(nlargest(_LONGEST_KEPT, checked.longest), key=lambda item: item[1]):
+    for line, length in zip(checked.lines, checked.lengths, strict=True):
         if length > limit:
             yield CorpusError(
-                "a sentence far longer than the rest",
+                "unusually long sentence",
                 file=checked.file,
                 line=line,
-                expected=f"at most {limit} tokens, as 99 of 100 sentences have at most {usual}",
+                expected=f"at most {limit} tokens, because 99 % of the sentences have at most {usual}",
                 received=f"{length} tokens",
-                remedy="check that a blank line stands after each sentence",
+                remedy="check that there is a blank line after each sentence",
             )
 
 
-def _find_lone_tags(files: Sequence[CheckedFile]) -> Iterator[CorpusError]:
-    for checked in files:
-        for column, counts in checked.tags.items():
-            others = [other for other in files if other is not checked and column in other.tags]
-            for tag in sorted(counts):
-                if others and not any(tag in other.tags[column] for other in others):
-                    yield CorpusError(
-                        f"only this file has the tag {tag} in column {column}",
-                        file=checked.file,
-                        line=checked.tag_lines[column][tag],
-                        received=f"{counts[tag]} of them, the first here",
-                        remedy="check its spelling",
-                    )
-
-
-def _format_line(kind: str, finding: CorpusError) -> str:
-    place = location(finding.file, finding.line, finding.column)
-    parts = [f"{place}: {kind}{finding.what}"]
-    parts += [f"expected {finding.expected}"] if finding.expected else []
-    parts += [f"received {finding.received}"] if finding.received else []
-    return ", ".join(parts)
+def _find_lone_tags(checked: CheckedFile, others: Sequence[CheckedFile]) -> Iterator[CorpusError]:
+    for column, counts in checked.tags.items():
+        compared = [other.tags[column] for other in others if column in other.tags]
+        for tag in sorted(counts):
+            if compared and not any(tag in other for other in compared):
+                yield CorpusError(
+                    f"tag in column {column} that no other file contains",
+                    file=checked.file,
+                    line=checked.tag_lines[column][tag],
+                    received=f"{tag}, {_count_of(counts[tag], 'time')}, starting here",
+                    remedy="check its spelling",
+                )

@@ -1,4 +1,4 @@
-"""From the bytes of a file to its lines of text, or to what is wrong with them."""
+"""Reading the lines of text files, plain or compressed, with an error for each invalid line."""
 
 from __future__ import annotations
 
@@ -9,38 +9,40 @@ from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 
+import zstandard
+
 from seqlab.errors import CorpusError
 
 _CHUNK_BYTES = 1 << 18
-_COMPRESSED_CHUNK_BYTES = 1 << 12  # small, since zstd may unpack each to many times its size
+_COMPRESSED_CHUNK_BYTES = 1 << 12  # small, because zstd may expand it to many times its size
 _MAX_LINE_BYTES = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def scan_lines(path: str | PathLike[str], *, display_name: str | None = None) -> Iterator[str | CorpusError]:
-    """Read a UTF-8 file line by line, in memory bounded by the longest line.
+    """Read a UTF-8 file line by line. Memory holds a chunk of the file and its longest line.
 
-    A name that ends in `.gz` or `.zst` is unpacked while it is read. A byte order mark is dropped, and CRLF
-    ends a line as LF does.
+    Files with the extension `.gz` or `.zst` are decompressed. A byte order mark is removed. Lines end with LF
+    or CRLF.
 
     Args:
         path: the file to read.
-        display_name: the name of the file in errors, where the user knows it by another one.
+        display_name: the name of the file in errors, if the user knows it by another name.
 
     Yields:
-        One item for each line, so that counting the items counts the lines: its text without the line end, or
-        an error, not raised, where the line is not UTF-8, or holds a NUL or a carriage return.
+        One item for each line: its text without the line end, or an error if the line is not UTF-8 or
+        contains a NUL or a carriage return.
 
     Raises:
-        CorpusError: there is no such file or it cannot be read, its compressed form is cut or broken, a line
-            is longer than 1 MiB, or the file changed while it was read.
+        CorpusError: the file does not exist, cannot be read, is truncated or corrupt, contains a line longer
+            than 1 MiB, or changed while it was read.
     """
     path = Path(path)
     name = display_name or str(path)
     identity = _identify(path, name)
     line, rest = 0, b""
     try:
-        for chunk in _read_chunks(path, name):
+        for chunk in _read_chunks(path):
             complete, newline, rest = (rest + chunk).rpartition(b"\n")
             if newline:
                 for item in _decode(complete, line, name):
@@ -53,10 +55,16 @@ def scan_lines(path: str | PathLike[str], *, display_name: str | None = None) ->
                     line=line + 1,
                     expected=f"at most {_MAX_LINE_BYTES} bytes",
                     received=f"{len(rest)} bytes without a line end",
-                    remedy="check that this is a text file with one token on each line",
+                    remedy="check that this is a text file with one token per line",
                 )
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _broken_archive(name, line, str(error)) from error
+    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+        raise CorpusError(
+            "the compressed file is truncated or corrupt",
+            file=name,
+            line=line,
+            received=str(error),
+            remedy="download or compress it again",
+        ) from error
     except OSError as error:
         raise CorpusError("the file cannot be read", file=name, line=line, received=str(error)) from error
     if rest:
@@ -65,8 +73,8 @@ def scan_lines(path: str | PathLike[str], *, display_name: str | None = None) ->
         raise CorpusError(
             "the file changed while it was read",
             file=name,
-            expected="the same size and time of change before and after",
-            remedy="run again once nothing writes to it",
+            expected="the same size and modification time before and after reading",
+            remedy="run again when no other program writes to the file",
         )
 
 
@@ -82,29 +90,23 @@ def _identify(path: Path, name: str) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _read_chunks(path: Path, name: str) -> Iterator[bytes]:
+def _read_chunks(path: Path) -> Iterator[bytes]:
     if path.suffix == ".zst":
-        yield from _read_zstandard(path, name)
+        yield from _read_zstandard(path)
         return
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             yield chunk
 
 
-def _read_zstandard(path: Path, name: str) -> Iterator[bytes]:
-    # The library's own stream reader takes a cut file for a complete one; its frame objects know better.
-    import zstandard
-
+def _read_zstandard(path: Path) -> Iterator[bytes]:
+    # The library's stream reader does not detect truncated files; its decompression objects do.
     frame = None
     with path.open("rb") as stream:
         while packed := stream.read(_COMPRESSED_CHUNK_BYTES):
             while packed:
                 frame = frame or zstandard.ZstdDecompressor().decompressobj()
-                try:
-                    chunk = frame.decompress(packed)
-                except zstandard.ZstdError as error:
-                    raise _broken_archive(name, 0, str(error)) from error
-                packed = b""
+                chunk, packed = frame.decompress(packed), b""
                 if frame.eof:
                     packed, frame = frame.unused_data, None
                 if chunk:
@@ -113,18 +115,8 @@ def _read_zstandard(path: Path, name: str) -> Iterator[bytes]:
         raise EOFError("the compressed file ended before its end marker was reached")
 
 
-def _broken_archive(name: str, line: int, received: str) -> CorpusError:
-    return CorpusError(
-        "the compressed file is cut or broken",
-        file=name,
-        line=line,
-        received=received,
-        remedy="fetch or pack it again",
-    )
-
-
 def _decode(data: bytes, lines_before: int, name: str) -> list[str] | list[str | CorpusError]:
-    """Decode whole lines, all at once where nothing is wrong with any of them."""
+    """Decode complete lines; all at once if none of them has an error."""
     if not lines_before:
         data = data.removeprefix(_BYTE_ORDER_MARK)
     data = data.replace(b"\r\n", b"\n").removesuffix(b"\r")
@@ -143,7 +135,7 @@ def _decode_line(raw: bytes, line: int, name: str) -> str | CorpusError:
                 file=name,
                 line=line,
                 column=column,
-                expected="text in UTF-8, its lines ended by LF or CRLF",
+                expected="text in UTF-8 with LF or CRLF at the end of each line",
                 received=repr(byte)[1:],
                 remedy=f"remove it, or if the file is in UTF-16: iconv -f UTF-16 -t UTF-8 {name}",
             )

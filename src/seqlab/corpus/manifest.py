@@ -1,27 +1,27 @@
-"""The manifest of a corpus: what it is, how its files read, and the hashes that pin them.
+"""The manifest of a corpus: its columns, its files and their hashes.
 
-Every corpus, sample, downloaded or a team's own, is a folder with its files and a `corpus.json`::
+Every corpus (the sample, a public corpus or a user's files) is a folder with data files and a `corpus.json`::
 
     {
       "name": "files", "title": "...", "licence": "...", "homepage": "", "citation": "", "synthetic": false,
       "format": "conll",                      # or "conllu"
       "columns": ["token", "upos", "ner"],
       "separator": "\\t", "comment_prefix": "# ",
-      "tag_schemes": {"ner": "IOB2"},         # the columns that spell spans; other columns' tags stand alone
-      "tag_repair": false,                    # repair invalid sequences of tags instead of refusing them
+      "tag_schemes": {"ner": "IOB2"},         # the columns whose tags encode spans
+      "tag_repair": false,                    # repair invalid sequences of tags instead of raising
       "splits": {
         "train": {
-          "sha256": "...", "bytes": 123,      # of all files together, the share included
+          "sha256": "...", "bytes": 123,      # of all files together, including the share
           "files": [{"file": "train.conll", "sha256": "...", "bytes": 123, "source": "/home/me/train.conll"}],
           "share": null                       # or {"seed": 1, "share": 0.1, "taken": false}
         },
         "dev": {...}, "test": {...}
       },
-      "digest": "..."                         # changes when the content of any split does
+      "digest": "..."                         # changes if the content of any split changes
     }
 
-`file` is a path below the corpus's folder, `source` the name by which the user knows the file (a path or an
-address), which errors use. Two splits may share files where `share` parts their sentences.
+`file` is a path relative to the corpus's folder. `source` is the path or URL that the user knows the file by;
+errors use it. Two splits may contain the same files if `share` divides their sentences.
 """
 
 from __future__ import annotations
@@ -38,22 +38,9 @@ from seqlab.errors import CorpusError
 MANIFEST_NAME = "corpus.json"
 SPLITS = ("train", "dev", "test")
 
-_KEYS = {
-    "name",
-    "title",
-    "licence",
-    "homepage",
-    "citation",
-    "synthetic",
-    "format",
-    "columns",
-    "separator",
-    "comment_prefix",
-    "tag_schemes",
-    "tag_repair",
-    "splits",
-    "digest",
-}
+_DESCRIPTION = ("name", "title", "licence", "homepage", "citation", "synthetic")
+_LAYOUT = ("format", "columns", "separator", "comment_prefix", "tag_schemes", "tag_repair")
+_KEYS = {*_DESCRIPTION, *_LAYOUT, "splits", "digest"}
 
 
 def write_manifest(
@@ -74,27 +61,18 @@ def write_manifest(
     citation: str = "",
     synthetic: bool = False,
 ) -> dict[str, Any]:
-    """Hash a corpus's files and write its `corpus.json`, which appears whole or not at all.
+    """Hash the files of a corpus and write its `corpus.json` atomically.
+
+    The arguments that are not described here are entries of the manifest.
 
     Args:
-        directory: the corpus's folder; its files are there already.
-        name: as in `corpus.name`.
-        columns: the columns' names in order, one of them `token`; for CoNLL-U `token` and its tag columns.
-        files: for each split its files in order: the path below the folder, and the source it stands for.
-        tag_schemes: the scheme of each column that spells spans.
-        format: `conll` or `conllu`.
-        separator: what stands between columns (see `ConllLayout`).
-        comment_prefix: what a comment starts with, or None.
-        tag_repair: repair invalid sequences of tags while reading.
-        shares: for splits that are parts of their files: `seed`, `share` and `taken` (see `in_share`).
-        title: what the corpus is called in print.
-        licence: the terms under which it may be used.
-        homepage: where it comes from.
-        citation: what to cite.
-        synthetic: made by a program; scores on it say nothing about real text.
+        directory: the folder that already contains the corpus's files.
+        columns: the names of the columns in order; for CoNLL-U, `token` and the tag columns.
+        files: the files of each split in order: the path relative to the folder, and its source.
+        shares: `seed`, `share` and `taken` (see `in_share`) for splits that use a share of their files.
 
     Returns:
-        The manifest, as `read_manifest` gives it.
+        The manifest, as `read_manifest` returns it.
     """
     splits = {
         split: _describe_split(directory, sources, (shares or {}).get(split))
@@ -121,24 +99,24 @@ def write_manifest(
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:
-    """Read a corpus's `corpus.json`.
+    """Read the `corpus.json` of a corpus.
 
     Raises:
-        CorpusError: it is not there, or is none.
+        CorpusError: the file is missing or is not a manifest.
     """
     path = directory / MANIFEST_NAME
     try:
         manifest = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise CorpusError(
-            "there is no corpus", file=str(path), remedy="run the download stage: dvc repro download"
+            "no corpus in this folder", file=str(path), remedy="run the download stage: dvc repro download"
         ) from error
     except ValueError as error:
-        raise _no_manifest(path, str(error)) from error
+        raise _invalid_manifest(path, str(error)) from error
     if not isinstance(manifest, dict):
-        raise _no_manifest(path, f"JSON of type {type(manifest).__name__}")
+        raise _invalid_manifest(path, f"JSON of type {type(manifest).__name__}")
     if missing := sorted(_KEYS - set(manifest)):
-        raise _no_manifest(path, f"JSON without {', '.join(missing)}")
+        raise _invalid_manifest(path, f"JSON without {', '.join(missing)}")
     return manifest
 
 
@@ -166,11 +144,11 @@ def _hash(parts: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _no_manifest(path: Path, received: str) -> CorpusError:
+def _invalid_manifest(path: Path, received: str) -> CorpusError:
     return CorpusError(
-        "this is no manifest of a corpus",
+        "not a corpus manifest",
         file=str(path),
-        expected="JSON as the download stage writes it",
+        expected="JSON written by the download stage",
         received=received,
         remedy="run the download stage again: dvc repro --force download",
     )

@@ -1,4 +1,4 @@
-"""What a sentence is."""
+"""The sentence: what every reader yields."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Tokens and one tag for each, and where they came from.
+    """Tokens, one tag per token, and the place in the corpus.
 
     Args:
-        tokens: the surface forms, at least one, none of them empty.
-        tags: one tag per token, in one column's tag set (`B-PER`, `NOUN`).
-        file: the file as the user knows it.
-        line: the 1-based line on which the first token stands.
+        tokens: the surface forms; at least one, none of them empty.
+        tags: one tag per token, all from one column (`B-PER`, `NOUN`).
+        file: the file, under the name that the user knows.
+        line: the 1-based line of the first token.
 
     Raises:
-        ValueError: no tokens, or as many tags as there are not tokens.
+        ValueError: there are no tokens, or the numbers of tokens and tags differ.
     """
 
     tokens: tuple[str, ...]

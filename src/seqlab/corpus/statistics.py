@@ -1,4 +1,4 @@
-"""What a corpus is like: sizes, tags, and how its splits differ and overlap."""
+"""Corpus statistics: sizes, tags, and the overlap between splits."""
 
 from __future__ import annotations
 
@@ -7,30 +7,29 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from seqlab.corpus.sentence import Sentence
-from seqlab.errors import location
 
 
 def corpus_statistics(splits: Mapping[str, Iterable[Sentence]]) -> dict[str, Any]:
-    """Count what a person wants to know of a corpus before training on it.
+    """Compute the statistics of a corpus.
 
-    Each split is read once, train first. Memory holds the types of all splits and one hash for each sentence.
-    A sentence is the same as another where its tokens are, whatever its tags. Rates lie in 0..1.
+    Each split is read once, train first. Memory holds the types of all splits and one hash per sentence.
+    Two sentences are duplicates if their tokens are equal, whatever their tags. Rates are in 0..1.
 
     Args:
-        splits: the sentences of each split; what is unseen is unseen in the one called `train`, and those
-            entries are left out where there is none.
+        splits: the sentences of each split. Without a split named `train`, the entries about unseen tokens
+            and tags are omitted.
 
     Returns:
-        Ready for JSON::
+        A dict that can be written as JSON::
 
             {"splits": {"dev": {
                 "sentences": 2001, "tokens": 25149, "types": 5491, "tokens_per_sentence": 12.57,
                 "tags": {"O": 23000, ...},                  # most frequent first
                 "longest_sentence": {"tokens": 75, "where": "dev.conll:123"},
-                "duplicate_sentences": 90,                  # that stood earlier in the same split
+                "duplicate_sentences": 90,                  # of a sentence earlier in the split
                 "sentences_in_other_splits": {"train": 120, "test": 60},
                 "unseen_token_rate": 0.08, "unseen_type_rate": 0.27,
-                "tags_unseen_in_train": {"B-EVENT": 3}      # with their counts
+                "tags_unseen_in_train": {"B-EVENT": 3}      # with counts
             }, ...}}
     """
     order = sorted(splits, key=lambda name: name != "train")
@@ -40,7 +39,7 @@ def corpus_statistics(splits: Mapping[str, Iterable[Sentence]]) -> dict[str, Any
 
 
 class _SplitCounts:
-    """One pass over a split."""
+    """The counts of one split."""
 
     def __init__(self, sentences: Iterable[Sentence]) -> None:
         self.tokens: Counter[str] = Counter()
@@ -53,7 +52,7 @@ class _SplitCounts:
             self.sentences[hash(sentence.tokens)] += 1
             if len(sentence.tokens) > self.longest:
                 self.longest = len(sentence.tokens)
-                self.longest_where = location(sentence.file, sentence.line)
+                self.longest_where = f"{sentence.file}:{sentence.line}"
 
 
 def _describe(name: str, counted: Mapping[str, _SplitCounts], train: _SplitCounts | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Scores of predicted tags, as the field counts them, and what is behind the scores.
+"""Scores, confidence intervals and error analysis of predicted tags.
 
-Sentences come in as `(tokens, gold tags, predicted tags)`, one at a time; plain numbers and rows go out.
+Sentences are passed one at a time as `(tokens, gold, predicted)`; results are plain numbers and rows.
 """

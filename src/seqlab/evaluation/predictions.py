@@ -1,59 +1,51 @@
-"""Predictions as CoNLL text, which any other scorer can read."""
+"""Predictions in CoNLL format, readable by conlleval and other scorers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 from seqlab.atomic import replaced_file
 from seqlab.errors import SeqlabError
-from seqlab.evaluation.spans import extract_spans
+from seqlab.evaluation.counts import TaggedTriple, extract_spans
 from seqlab.tags import spans_to_tags
 
 
 class TaggedSentence(NamedTuple):
-    """A sentence with the tags it has and the tags it was given, all of one length."""
+    """A sentence with its gold and predicted tags, all of the same length."""
 
     tokens: Sequence[str]
     gold: Sequence[str]
     predicted: Sequence[str]
 
 
-TaggedTriple = tuple[Sequence[str], Sequence[str], Sequence[str]]
-"""`(tokens, gold, predicted)`: a `TaggedSentence` or a plain tuple laid out like one."""
-
-# What cannot stand in a column: every character that some reader takes for a separator or drops (white space
-# of any script, line breaks, a byte order mark), and what UTF-8 cannot say. A backslash that begins what
-# reads as an escape is escaped too, so that reading back is exact.
+# Characters that some reader treats as a separator or drops (white space, line breaks, byte order mark), and
+# surrogates, which UTF-8 cannot encode. A backslash that starts an escape sequence is escaped as well.
 _UNWRITABLE = re.compile(r"[\s\ufeff\ud800-\udfff]|\\(?=u[0-9a-f]{4})")
 _ESCAPE = re.compile(r"\\u([0-9a-f]{4})")
-_BOUNDARY = "-X-"  # conlleval takes this first column for the end of a sentence
+_BOUNDARY = "-X-"  # conlleval reads a line with this first column as the end of a sentence
 
 
-def write_predictions(path: Path, sentences: Iterable[TaggedTriple]) -> int:
-    r"""Writes one `token gold predicted` line per token and an empty line after each sentence.
+def write_predictions(path: Path, sentences: Iterable[TaggedTriple]) -> None:
+    r"""Write one `token gold predicted` line per token and an empty line after each sentence.
 
-    The file is UTF-8 and the separator one space. conlleval reads the last two columns, other scorers want
-    three, so a token never holds white space: each such character is written as `\uXXXX` (four lower-case
-    hexadecimal digits; a no-break space is `\u00a0`), and `read_predictions` puts it back. The file appears
-    whole or not at all.
+    The file is UTF-8, with columns separated by one space. White space in a token is escaped as `\uXXXX`
+    (four lower-case hexadecimal digits, `\u00a0` for a no-break space); `read_predictions` unescapes it. An
+    existing file is replaced only after all sentences are written.
 
-    Entities in BIOES go through `spell_as_iob2` first, or conlleval's own script counts fewer than there are.
+    conlleval miscounts adjacent entities in BIOES: convert tags with `spell_as_iob2` first.
 
     Args:
-        path: where to write; its folder is made where it is missing.
-        sentences: consumed once, one at a time.
-
-    Returns:
-        The number of tokens written.
+        path: the file to write; its folder is created if missing.
+        sentences: `(tokens, gold, predicted)`; consumed once, one at a time.
 
     Raises:
         ValueError: a sentence has no tokens, its columns differ in length, a token or a tag is empty, or a
-            tag holds white space.
+            tag contains white space.
     """
-    count = 0
     with replaced_file(path) as made, made.open("w", encoding="utf-8", newline="\n") as file:
         for number, (tokens, gold, predicted) in enumerate(sentences, start=1):
             if not tokens or not len(tokens) == len(gold) == len(predicted):
@@ -61,49 +53,57 @@ def write_predictions(path: Path, sentences: Iterable[TaggedTriple]) -> int:
                     f"sentence {number}: {len(tokens)} tokens, {len(gold)} gold tags, "
                     f"{len(predicted)} predicted tags"
                 )
-            for token, gold_tag, predicted_tag in zip(tokens, gold, predicted, strict=True):
-                if not token or not _is_column(gold_tag) or not _is_column(predicted_tag):
-                    raise ValueError(
-                        f"sentence {number}: no column can hold {(token, gold_tag, predicted_tag)!r}"
-                    )
-                file.write(f"{_escape(token)} {gold_tag} {predicted_tag}\n")
+            for row in zip(tokens, gold, predicted, strict=True):
+                token, *tags = row
+                if not all(row) or any(map(_UNWRITABLE.search, tags)):
+                    raise ValueError(f"sentence {number}: cannot write {row!r} as columns")
+                file.write(" ".join([_escape(token), *tags]) + "\n")
             file.write("\n")
-            count += len(tokens)
-    return count
 
 
 def read_predictions(path: Path) -> Iterator[TaggedSentence]:
-    """Reads what `write_predictions` wrote, one sentence at a time.
-
-    Args:
-        path: a CoNLL file of three columns, `token gold predicted`, separated by one space.
-
-    Yields:
-        The sentences, in the file's order.
+    """Yield the sentences of a file that `write_predictions` wrote.
 
     Raises:
-        SeqlabError: a line has not three columns, or the file is not UTF-8.
+        SeqlabError: a line does not have three columns, or the file is not UTF-8.
     """
-    rows: list[list[str]] = []
+    for is_sentence, rows in groupby(_read_rows(path), key=bool):
+        if is_sentence:
+            tokens, gold, predicted = zip(*rows, strict=True)
+            yield TaggedSentence(tuple(map(_unescape, tokens)), gold, predicted)
+
+
+def spell_as_iob2(sentences: Iterable[TaggedTriple]) -> Iterator[TaggedSentence]:
+    """Yield the sentences with gold and predicted tags converted to IOB2.
+
+    The spans are those that `extract_spans` returns. All scorers read valid IOB2 alike, but they differ on
+    invalid sequences, and conlleval joins adjacent entities of one type in BIOES.
+    """
+
+    def convert(tags: Sequence[str]) -> tuple[str, ...]:
+        return spans_to_tags(extract_spans(tags), length=len(tags), scheme="IOB2")
+
+    for tokens, gold, predicted in sentences:
+        yield TaggedSentence(tokens, convert(gold), convert(predicted))
+
+
+def _read_rows(path: Path) -> Iterator[list[str]]:
+    """Yield each line's three columns, or an empty list for an empty line."""
     number = 0
     with path.open(encoding="utf-8", newline="\n") as file:
         try:
             for number, line in enumerate(file, start=1):
-                columns = line.rstrip("\r\n").split(" ")
-                if columns == [""]:
-                    if rows:
-                        yield _sentence(rows)
-                        rows = []
-                    continue
-                if len(columns) != 3 or not all(columns):
+                text = line.rstrip("\r\n")
+                columns = text.split(" ") if text else []
+                if columns and (len(columns) != 3 or not all(columns)):
                     raise SeqlabError(
                         "wrong number of columns",
                         where=f"{path}:{number}",
                         expected="3 columns separated by one space (token gold predicted)",
-                        received=repr(line.rstrip("\r\n")),
+                        received=repr(text),
                         remedy="write the file with write_predictions, which escapes white space in tokens",
                     )
-                rows.append(columns)
+                yield columns
         except UnicodeDecodeError as error:
             raise SeqlabError(
                 "not UTF-8",
@@ -112,37 +112,6 @@ def read_predictions(path: Path) -> Iterator[TaggedSentence]:
                 received=f"{error.reason} ({error.object[error.start : error.end]!r})",
                 remedy="convert the file to UTF-8",
             ) from error
-    if rows:
-        yield _sentence(rows)
-
-
-def spell_as_iob2(sentences: Iterable[TaggedTriple]) -> Iterator[TaggedSentence]:
-    """Respells gold and predicted tags as IOB2, with the spans that `extract_spans` reads in them.
-
-    Every scorer reads IOB2 alike, while conlleval's own script joins adjacent entities of one type in BIOES,
-    and scorers differ on sequences that are not well formed.
-
-    Args:
-        sentences: `(tokens, gold, predicted)` with the tags of spans, in any scheme.
-
-    Yields:
-        The same sentences with tags that are valid IOB2.
-    """
-    for tokens, gold, predicted in sentences:
-        yield TaggedSentence(tokens, _as_iob2(gold), _as_iob2(predicted))
-
-
-def _as_iob2(tags: Sequence[str]) -> tuple[str, ...]:
-    return spans_to_tags(extract_spans(tags), length=len(tags), scheme="IOB2")
-
-
-def _sentence(rows: list[list[str]]) -> TaggedSentence:
-    tokens, gold, predicted = zip(*rows, strict=True)
-    return TaggedSentence(tuple(_unescape(token) for token in tokens), gold, predicted)
-
-
-def _is_column(tag: str) -> bool:
-    return bool(tag) and not _UNWRITABLE.search(tag)
 
 
 def _escape(token: str) -> str:

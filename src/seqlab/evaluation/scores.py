@@ -1,105 +1,80 @@
-"""The scores of a set of tagged sentences."""
+"""Token and span scores of tagged sentences."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Container, Iterable
+from itertools import compress
 from typing import Any
 
 from seqlab.errors import SeqlabError
-from seqlab.evaluation.match_counts import MatchCounts, divide
-from seqlab.evaluation.predictions import TaggedTriple
-from seqlab.evaluation.spans import SpanCounts
+from seqlab.evaluation.counts import MatchCounts, TaggedTriple, divide, extract_spans
 
 
 def score_sentences(
     sentences: Iterable[TaggedTriple], *, spans: bool, train_tokens: Container[str] | None = None
 ) -> dict[str, Any]:
-    """Scores predicted tags against gold tags.
-
-    Counts are summed over all sentences and divided once, so no sentence or batch weighs more than its tokens
-    do. Scores are shares from 0 to 1, and 0.0 where there is nothing to divide by, as conlleval has it.
+    """Score predicted tags against gold tags.
 
     Args:
-        sentences: `(tokens, gold, predicted)` of equal length each; consumed once, one at a time.
-        spans: whether the tags are of spans (`B-PER`), which adds the span scores.
-        train_tokens: the surface forms seen in training; adds the scores on tokens that are not among them.
+        sentences: `(tokens, gold, predicted)`; consumed once, one at a time.
+        spans: whether the tags encode spans (`B-PER`); adds the span scores.
+        train_tokens: the tokens seen in training; adds the scores on all other tokens.
 
     Returns:
-        Plain numbers, ready for JSON:
+        Plain numbers, ready for JSON. Scores are between 0 and 1, and 0.0 if their denominator is 0:
 
         - `tokens`, `sentences`: how many were scored;
-        - `token_accuracy`: tokens whose tag is right / tokens;
-        - `sentence_accuracy`: sentences all of whose tags are right / sentences;
-        - `per_tag`: by tag, `gold`, `predicted`, `correct` tokens, `precision`, `recall`, `f1`;
-        - with `train_tokens`: `unseen_tokens`, a count, and `unseen_token_accuracy`;
-        - with `spans`: `span_precision`, `span_recall`, `span_f1` over all types, and `per_type`: by entity
-          type, `gold`, `predicted`, `correct` spans, `span_precision`, `span_recall`, `span_f1`.
+        - `token_accuracy`: correctly tagged tokens / tokens;
+        - `sentence_accuracy`: sentences without a wrong tag / sentences;
+        - `per_tag`: for each tag its `gold`, `predicted` and `correct` tokens, `precision`, `recall`, `f1`;
+        - with `train_tokens`: `unseen_tokens` (a count) and `unseen_token_accuracy`;
+        - with `spans`: `span_precision`, `span_recall`, `span_f1` over all entity types, and `per_type`: for
+          each type its `gold`, `predicted` and `correct` spans, `span_precision`, `span_recall`, `span_f1`.
 
     Raises:
         SeqlabError: there are no sentences.
-        ValueError: a sentence's tokens and tags differ in number.
+        ValueError: a sentence's tokens, gold tags and predicted tags differ in length.
     """
-    sentence_count = right_sentences = unseen_tokens = unseen_right = 0
-    gold_tags: Counter[str] = Counter()
-    predicted_tags: Counter[str] = Counter()
-    right_tags: Counter[str] = Counter()
-    span_counts = SpanCounts()
+    num_sentences = correct_sentences = unseen_tokens = unseen_correct = 0
+    tag_counts, span_counts = MatchCounts(), MatchCounts()
     for tokens, gold, predicted in sentences:
         if not len(tokens) == len(gold) == len(predicted):
             raise ValueError(f"{len(tokens)} tokens, {len(gold)} gold tags, {len(predicted)} predicted tags")
-        right = [gold_tag == predicted_tag for gold_tag, predicted_tag in zip(gold, predicted, strict=True)]
-        sentence_count += 1
-        right_sentences += all(right)
-        gold_tags.update(gold)
-        predicted_tags.update(predicted)
-        right_tags.update(tag for tag, is_right in zip(gold, right, strict=True) if is_right)
+        is_correct = [
+            gold_tag == predicted_tag for gold_tag, predicted_tag in zip(gold, predicted, strict=True)
+        ]
+        num_sentences += 1
+        correct_sentences += all(is_correct)
+        tag_counts.update(gold, predicted, compress(gold, is_correct))
         if train_tokens is not None:
-            unseen = [
-                is_right for token, is_right in zip(tokens, right, strict=True) if token not in train_tokens
-            ]
-            unseen_tokens += len(unseen)
-            unseen_right += sum(unseen)
+            unseen = [token not in train_tokens for token in tokens]
+            unseen_tokens += sum(unseen)
+            unseen_correct += sum(compress(is_correct, unseen))
         if spans:
-            span_counts.update(gold, predicted)
-    if not sentence_count:
+            gold_spans, predicted_spans = extract_spans(gold), extract_spans(predicted)
+            correct_spans = set(gold_spans).intersection(predicted_spans)
+            span_counts.update(
+                *([kind for kind, _, _ in found] for found in (gold_spans, predicted_spans, correct_spans))
+            )
+    if not num_sentences:
         raise SeqlabError(
             "no sentences to score",
             expected="at least one sentence",
             remedy="check that the split is not empty",
         )
 
+    correct_tokens, num_tokens = tag_counts.correct.total(), tag_counts.gold.total()
     scores: dict[str, Any] = {
-        "tokens": gold_tags.total(),
-        "sentences": sentence_count,
-        "token_accuracy": divide(right_tags.total(), gold_tags.total()),
-        "sentence_accuracy": divide(right_sentences, sentence_count),
+        "tokens": num_tokens,
+        "sentences": num_sentences,
+        "token_accuracy": divide(correct_tokens, num_tokens),
+        "sentence_accuracy": divide(correct_sentences, num_sentences),
     }
     if train_tokens is not None:
         scores["unseen_tokens"] = unseen_tokens
-        scores["unseen_token_accuracy"] = divide(unseen_right, unseen_tokens)
+        scores["unseen_token_accuracy"] = divide(unseen_correct, unseen_tokens)
     if spans:
-        scores |= _span_scores(span_counts.total)
-        scores["per_type"] = {
-            entity_type: _counts(counts) | _span_scores(counts)
-            for entity_type, counts in span_counts.per_type.items()
-        }
-    scores["per_tag"] = {
-        tag: _tag_scores(
-            MatchCounts(gold=gold_tags[tag], predicted=predicted_tags[tag], correct=right_tags[tag])
-        )
-        for tag in sorted(gold_tags.keys() | predicted_tags.keys())
-    }
+        scores |= span_counts.micro_scores("span_")
+        scores["per_type"] = span_counts.scores_by_class("span_")
+    scores["per_tag"] = tag_counts.scores_by_class()
     return scores
-
-
-def _counts(counts: MatchCounts) -> dict[str, float]:
-    return {"gold": counts.gold, "predicted": counts.predicted, "correct": counts.correct}
-
-
-def _span_scores(counts: MatchCounts) -> dict[str, float]:
-    return {"span_precision": counts.precision, "span_recall": counts.recall, "span_f1": counts.f1}
-
-
-def _tag_scores(counts: MatchCounts) -> dict[str, float]:
-    return _counts(counts) | {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}

@@ -1,73 +1,68 @@
-"""Scores as rows, for `dvc plots` and anything else that reads a table."""
+"""Scores and confusion matrices as rows for `dvc plots`."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from seqlab.atomic import replaced_file
-
-ALL_TYPES = "(all)"
-"""The group of the rows that hold the scores over all types."""
+from seqlab.evaluation.counts import TaggedTriple, divide
 
 
-def span_score_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Span scores by entity type, one row per bar of a grouped bar chart.
+def score_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the scores by entity type, or by tag without span scores, one row per bar of a bar chart.
 
     Args:
-        scores: what `score_sentences(..., spans=True)` returns.
+        scores: the result of `score_sentences`.
 
     Returns:
-        Rows of `group` (entity type), `measure` (`span_precision`, `span_recall`, `span_f1`), `value` (0..1)
-        and `gold` (the type's gold spans): first the rows over all types, then the types in alphabetical
-        order.
+        Rows of `group`, `measure`, `value` (between 0 and 1) and `gold` (the group's gold spans or tokens),
+        with groups in alphabetical order. With span scores, the groups are `(all)`, first, and the entity
+        types, and the measures `span_precision`, `span_recall` and `span_f1`. Otherwise the groups are the
+        tags, and the measures `f1` and `token_accuracy`: the accuracy on tokens with that gold tag, which
+        equals the tag's recall.
     """
-    per_type: Mapping[str, Mapping[str, Any]] = scores["per_type"]
-    everything = {**scores, "gold": sum(counts["gold"] for counts in per_type.values())}
-    measures = ("span_precision", "span_recall", "span_f1")
+    if "per_type" in scores:
+        per_type: Mapping[str, Mapping[str, Any]] = scores["per_type"]
+        all_types = {**scores, "gold": sum(row["gold"] for row in per_type.values())}
+        groups = [("(all)", all_types), *sorted(per_type.items())]
+        measures = {name: name for name in ("span_precision", "span_recall", "span_f1")}
+    else:
+        groups = sorted(scores["per_tag"].items())
+        measures = {"token_accuracy": "recall", "f1": "f1"}
     return [
-        {"group": entity_type, "measure": measure, "value": row[measure], "gold": row["gold"]}
-        for entity_type, row in [(ALL_TYPES, everything), *sorted(per_type.items())]
-        for measure in measures
+        {"group": group, "measure": measure, "value": row[key], "gold": row["gold"]}
+        for group, row in groups
+        for measure, key in measures.items()
     ]
 
 
-def tag_score_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Scores by tag, one row per bar of a grouped bar chart.
+def confusion_rows(sentences: Iterable[TaggedTriple]) -> list[dict[str, Any]]:
+    """Return the confusion matrix, one row per cell.
 
-    Args:
-        scores: what `score_sentences` returns.
+    The number of rows does not depend on the size of the corpus. DVC's own `confusion` template expects one
+    row per token instead and counts them itself; the project's template reads `count` and `share`.
 
     Returns:
-        Rows of `group` (tag), `measure` (`token_accuracy`, `f1`), `value` (0..1) and `gold` (tokens), the
-        tags in alphabetical order. A tag's token accuracy is its right tokens / the tokens whose gold tag it
-        is, which is its recall.
-    """
-    return [
-        {"group": tag, "measure": measure, "value": row[key], "gold": row["gold"]}
-        for tag, row in sorted(scores["per_tag"].items())
-        for measure, key in (("token_accuracy", "recall"), ("f1", "f1"))
-    ]
-
-
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes rows as CSV under a header, the columns as the first row has them; whole or not at all.
-
-    Args:
-        path: where to write; its folder is made where it is missing.
-        rows: at least one, all with the same keys.
+        Rows of `actual` (gold tag), `predicted`, `count` (tokens) and `share` (of the gold tag's tokens,
+        between 0 and 1) for every pair of tags in alphabetical order, including empty cells.
 
     Raises:
-        ValueError: there are no rows, or a row has other keys than the first.
+        ValueError: a sentence's gold and predicted tags differ in length.
     """
-    if not rows:
-        raise ValueError(f"{path}: no rows, so no columns to write")
-    for row in rows:
-        if row.keys() != rows[0].keys():
-            raise ValueError(f"{path}: columns {list(row)} in a table of {list(rows[0])}")
-    with replaced_file(path) as made, made.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    counts: Counter[tuple[str, str]] = Counter()
+    gold_totals: Counter[str] = Counter()
+    for _, gold, predicted in sentences:
+        counts.update(zip(gold, predicted, strict=True))
+        gold_totals.update(gold)
+    tags = sorted({tag for pair in counts for tag in pair})
+    return [
+        {
+            "actual": actual,
+            "predicted": predicted,
+            "count": counts[actual, predicted],
+            "share": divide(counts[actual, predicted], gold_totals[actual]),
+        }
+        for actual in tags
+        for predicted in tags
+    ]

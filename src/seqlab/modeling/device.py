@@ -1,29 +1,61 @@
-"""Which device a process computes on."""
+"""Device selection, and TensorFlow without its start-up messages."""
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from seqlab.errors import SeqlabError
-from seqlab.modeling.quiet import import_tensorflow
+
+
+@contextmanager
+def quiet_tensorflow() -> Iterator[None]:
+    """Discard what the block writes to file descriptor 2, unless the block raises.
+
+    TensorFlow's C++ code writes messages about its build and missing CUDA drivers before any log level
+    applies.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as messages:
+        os.dup2(messages.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            sys.stderr.flush()
+            messages.seek(0)
+            os.write(stderr, messages.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def select_device(device: str) -> str:
-    """Make `device` the one that TensorFlow uses; call it before anything is computed.
+    """Make `device` the one that TensorFlow uses. Call this before anything is computed.
 
-    Memory on a GPU grows on demand. Other Keras backends choose for themselves, and `auto` is all they take.
+    GPU memory grows on demand. The other Keras backends select a device themselves.
 
     Args:
-        device: `auto` (a GPU where one is visible), `cpu` or `gpu`.
+        device: `auto` (a GPU if one is visible), `cpu` or `gpu`.
 
     Returns:
-        A description for the record: `cpu`, or the GPUs' names.
+        `cpu`, or the names of the GPUs.
 
     Raises:
-        SeqlabError: a GPU was asked for and none is visible.
+        SeqlabError: `gpu` was requested and no GPU is visible.
     """
-    import_tensorflow()
-    import tensorflow as tf
+    with quiet_tensorflow():
+        import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
+        gpus = tf.config.list_physical_devices("GPU")
+    # The training step is traced once per static shape on purpose; TensorFlow warns about that.
+    tf.get_logger().setLevel("ERROR")
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
         return "cpu"

@@ -1,4 +1,4 @@
-"""Training: epochs of steps in graph mode, a dev score after each, the best weights kept."""
+"""The training loop: epochs of steps in graph mode, dev scores after each epoch, best weights kept."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Batch = tuple[dict[str, Any], Any, Any]
 
 @dataclass
 class FitResult:
-    """What a training did.
+    """The result of a training.
 
     Args:
-        history: one row per epoch: `epoch` (from 1), `train_loss`, `learning_rate`, `duration_s`, `steps`,
-            `tokens`, `padding_efficiency`, and the dev scores.
-        best_epoch: the epoch whose weights the tagger holds now.
+        history: one row per epoch: `epoch` (starting at 1), `train_loss`, `learning_rate`, `duration_s`,
+            `steps`, `tokens`, `padding_efficiency`, and the dev scores.
+        best_epoch: the epoch whose weights the tagger now has.
         best_score: its monitored dev score.
-        stopped_early: whether patience ran out before the last epoch.
-        traces: how often the training step was traced, or None in eager mode.
+        stopped_early: whether training stopped before the last epoch because the score did not improve.
+        traces: how often the training step was traced; None in eager mode.
         batch_shapes: distinct (rows, length) of the training batches.
     """
 
@@ -41,10 +41,10 @@ class FitResult:
 
 
 def reseed(tagger: Tagger, *, seed: int, epoch: int) -> None:
-    """Set every seed generator's state, so that an epoch's random numbers depend on (seed, epoch) alone."""
+    """Set the state of every seed generator, so an epoch's random numbers depend only on (seed, epoch)."""
     states = [variable for variable in tagger.variables if variable.name == "seed_generator_state"]
-    for number, state in enumerate(states):
-        digest = hashlib.sha256(f"{seed}/{epoch}/{number}".encode()).digest()
+    for index, state in enumerate(states):
+        digest = hashlib.sha256(f"{seed}/{epoch}/{index}".encode()).digest()
         state.assign(np.array([int.from_bytes(digest[:4], "little"), 0], np.uint32))
 
 
@@ -60,19 +60,19 @@ def fit(
     on_epoch: Callable[[dict[str, float]], None] | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
 ) -> FitResult:
-    """Train a compiled tagger and leave in it the weights of its best epoch.
+    """Train a compiled tagger. Afterwards it has the weights of its best epoch.
 
     Args:
         tagger: compiled with an optimizer.
-        training_dataset: epoch (from 0) to its batches `(features, labels, sample_weight)`, the labels as the
-            tagger's loss takes them.
-        score: called after each epoch; gives dev scores, among them `monitor`.
+        training_dataset: maps an epoch (starting at 0) to its batches `(features, labels, sample_weight)`,
+            with the labels that the tagger's loss expects.
+        score: called after each epoch; returns dev scores, including `monitor`.
         monitor: the score to maximise.
-        epochs: the most epochs.
-        patience: epochs without a better score after which training stops.
-        seed: with the epoch, fixes dropout.
+        epochs: maximum number of epochs.
+        patience: training stops after this many epochs without a better score.
+        seed: with the epoch, determines dropout.
         on_epoch: called with each row of the history.
-        on_step: called with (epoch, step, loss) after each step.
+        on_step: called with (epoch, step, loss) after each step, both starting at 1.
 
     Raises:
         SeqlabError: the loss is not finite.
@@ -83,51 +83,46 @@ def fit(
     averaging = keras.callbacks.SwapEMAWeights() if tagger.optimizer.use_ema else None
     if averaging:
         averaging.set_model(tagger)
-    for epoch in range(epochs):
+    for epoch in range(1, epochs + 1):
         started = time.monotonic()
-        reseed(tagger, seed=seed, epoch=epoch)
-        loss_sum = tokens = 0.0
-        positions = steps = 0
-        for features, labels, sample_weight in training_dataset(epoch):
-            loss = float(
-                tagger.train_on_batch(features, labels, sample_weight=sample_weight, return_dict=True)["loss"]
-            )
-            weight = float(np.sum(sample_weight))
-            steps += 1
-            if not math.isfinite(loss):
+        reseed(tagger, seed=seed, epoch=epoch - 1)
+        losses, tokens, positions = [], [], 0
+        for features, labels, sample_weight in training_dataset(epoch - 1):
+            logs = tagger.train_on_batch(features, labels, sample_weight=sample_weight, return_dict=True)
+            losses.append(float(logs["loss"]))
+            tokens.append(float(np.sum(sample_weight)))
+            positions += math.prod(sample_weight.shape)
+            shapes.add(tuple(sample_weight.shape))
+            if not math.isfinite(losses[-1]):
                 raise SeqlabError(
-                    f"the loss is {loss} at epoch {epoch + 1}, step {steps}",
+                    f"the loss is {losses[-1]} at epoch {epoch}, step {len(losses)}",
                     expected="a finite loss",
                     remedy="lower training.learning_rate, set training.clip_norm, or use float32",
                 )
-            loss_sum, tokens = loss_sum + loss * weight, tokens + weight
-            rows, length = map(int, sample_weight.shape)
-            positions += rows * length
-            shapes.add((rows, length))
             if on_step:
-                on_step(epoch + 1, steps, loss)
+                on_step(epoch, len(losses), losses[-1])
         if averaging:
-            averaging.on_test_begin()
+            averaging.on_test_begin()  # score and keep the averaged weights
         scores = score()
-        row = {
-            "epoch": epoch + 1,
-            "train_loss": loss_sum / tokens,
-            **scores,
-            "learning_rate": float(tagger.optimizer.learning_rate),
-            "duration_s": time.monotonic() - started,
-            "steps": steps,
-            "tokens": int(tokens),
-            "padding_efficiency": tokens / positions,
-        }
-        result.history.append(row)
         if scores[monitor] > result.best_score:
-            result.best_epoch, result.best_score = epoch + 1, scores[monitor]
+            result.best_epoch, result.best_score = epoch, scores[monitor]
             best_weights = tagger.get_weights()
         if averaging:
             averaging.on_test_end()
+        row = {
+            "epoch": epoch,
+            "train_loss": float(np.average(losses, weights=tokens)),
+            **scores,
+            "learning_rate": float(tagger.optimizer.learning_rate),
+            "duration_s": time.monotonic() - started,
+            "steps": len(losses),
+            "tokens": int(sum(tokens)),
+            "padding_efficiency": sum(tokens) / positions,
+        }
+        result.history.append(row)
         if on_epoch:
             on_epoch(row)
-        if epoch + 1 - result.best_epoch >= patience and epoch + 1 < epochs:
+        if epoch - result.best_epoch >= patience and epoch < epochs:
             result.stopped_early = True
             break
     tagger.set_weights(best_weights)

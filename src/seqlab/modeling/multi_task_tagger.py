@@ -1,4 +1,4 @@
-"""A tagger in training that learns further tag columns beside its own."""
+"""A tagger that also learns auxiliary tag columns during training."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqlab.modeling.heads.softmax_head import SoftmaxHead
+from seqlab.modeling.masks.masked_ops import Tensor
 from seqlab.modeling.tagger import Tagger
 
 
 class MultiTaskTagger(Tagger):
-    """A tagger's own parts, and a softmax head for each auxiliary column over the same encoded tokens.
+    """The parts of a tagger, plus one softmax head per auxiliary column on the same encoded tokens.
 
-    Hard parameter sharing (Caruana 1997; for tagging Søgaard and Goldberg 2016, though here every task reads
-    the last layer). It exists in training only: what it is made around shares its weights, and is what to
-    save.
+    This is hard parameter sharing (Caruana 1997; for tagging, Søgaard and Goldberg 2016, except that here all
+    tasks read the last layer). It is used in training only; save the original tagger, which shares its
+    weights.
 
     Args:
         tagger: built; its parts are trained.
-        auxiliary: for each column, K of its tag vocabulary with the two reserved ids counted.
-        auxiliary_weight: of each column's mean loss per token, where the task's own weighs 1.
+        auxiliary: for each column, the size of its tag vocabulary, including the two reserved ids.
+        auxiliary_weight: weight of each column's mean loss per token; the task's own loss has weight 1.
     """
 
     def __init__(self, tagger: Tagger, *, auxiliary: Sequence[int], auxiliary_weight: float) -> None:
@@ -31,15 +32,15 @@ class MultiTaskTagger(Tagger):
         )
         self.auxiliary_weight = auxiliary_weight
         self.auxiliary_heads = [
-            SoftmaxHead(num_tags=num_tags, name=f"auxiliary_head_{number}")
-            for number, num_tags in enumerate(auxiliary)
+            SoftmaxHead(num_tags=num_tags, name=f"auxiliary_head_{index}")
+            for index, num_tags in enumerate(auxiliary)
         ]
         for head in self.auxiliary_heads:
             head.build((None, None, tagger.head.projection.kernel.shape[0]))
         self.built = True
 
-    def call(self, features: dict[str, Any], training: bool | None = None) -> Any:
-        """Logits (B, T, K) as the tagger's; in training, a pair of them and of a list of each column's."""
+    def call(self, features: dict[str, Tensor], training: bool | None = None) -> Any:
+        """Return logits (B, T, K); in training, a pair of the logits and a list of the columns' logits."""
         mask = self.compute_token_mask(features)
         x = self.encode(features, mask=mask, training=training)
         logits = self.head(x, mask=mask, training=training)
@@ -54,27 +55,22 @@ class MultiTaskTagger(Tagger):
         y_pred: Any = None,
         sample_weight: Any = None,
         training: bool = True,
-    ) -> Any:
-        """The tagger's loss and the weighted losses of the columns.
+    ) -> Tensor:
+        """Return the tagger's loss plus the weighted losses of the columns.
 
         Args:
             x: features.
-            y: tag ids, int32 (B, T), and the columns' ids, int32 (B, T, columns).
-            y_pred: what `call` gives in training.
+            y: tag ids, int32 (B, T), and the columns' tag ids, int32 (B, T, columns).
+            y_pred: the pair that `call` returns in training.
             sample_weight: float32 (B, T), 0 on padding.
-            training: as Keras gives it.
+            training: ignored.
         """
         (tag_ids, auxiliary_ids), (logits, auxiliary_logits) = y, y_pred
         loss = super().compute_loss(x, tag_ids, logits, sample_weight, training)
-        for number, head in enumerate(self.auxiliary_heads):
-            column_loss = head.loss(auxiliary_ids[..., number], auxiliary_logits[number], sample_weight)
+        for index, head in enumerate(self.auxiliary_heads):
+            column_loss = head.loss(auxiliary_ids[..., index], auxiliary_logits[index], sample_weight)
             loss = loss + self.auxiliary_weight * column_loss
         return loss
 
     def get_config(self) -> dict[str, Any]:
-        """None: the tagger that it was made around is what to save.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError("save the tagger that the multi-task tagger was made around")
+        raise NotImplementedError("save the tagger that was passed to MultiTaskTagger instead")

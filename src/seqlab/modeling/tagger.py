@@ -1,36 +1,40 @@
-"""A tagger: an embedder, an encoder and a head, put together.
+"""The tagger: an embedder, an encoder and a head.
 
-Importing this module registers every part with Keras, so that `keras.saving.load_model` finds them.
+Importing this module registers every layer with Keras, which `keras.saving.load_model` requires.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
-import seqlab.modeling.embedder
-import seqlab.modeling.encoders.bilstm_encoder
-import seqlab.modeling.encoders.transformer_encoder
-import seqlab.modeling.heads.crf_head
-import seqlab.modeling.heads.softmax_head
-import seqlab.modeling.optimizer  # noqa: F401
-from seqlab.modeling.graph import can_trace_statically, compiled_function, static_shape_train_function
+import seqlab.modeling.embedder  # noqa: F401 (registers its layers)
+from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
+from seqlab.modeling.encoders.transformer import TransformerEncoder
+from seqlab.modeling.heads.crf_head import CRFHead
+from seqlab.modeling.heads.softmax_head import SoftmaxHead
+from seqlab.modeling.masks.masked_ops import Shape, Tensor
+from seqlab.tags import PADDING_ID
+
+ENCODERS = {"transformer": TransformerEncoder, "bilstm": BiLSTMEncoder}
+HEADS = {"softmax": SoftmaxHead, "crf": CRFHead}
+"""Encoders and heads by the value of `type` in params.yaml."""
 
 
 @keras.saving.register_keras_serializable(package="seqlab")
 class Tagger(keras.Model):
     """Tag scores for each token of right-padded sentences.
 
-    The mask is made once, from `token_ids != 0` (True = a real token), and handed to every part by name, so
-    that no layer in between can lose it.
+    The mask is computed once, from `token_ids != 0` (True = a real token), and passed to every part as an
+    argument, so no layer in between can lose it.
 
     Args:
-        embedder: layer, `embedder(features, mask=mask)` gives float (B, T, D).
-        encoder: layer, `encoder(x, mask=mask)` gives float (B, T, E).
-        head: layer with `head(x, mask=mask)` giving logits float32 (B, T, K), and `loss`, `decode` and
-            `probabilities` over them.
+        embedder: layer; `embedder(features, mask=mask)` returns float (B, T, D).
+        encoder: layer; `encoder(x, mask=mask)` returns float (B, T, E).
+        head: layer, see `TaggingHead`; `head(x, mask=mask)` returns logits, float32 (B, T, K).
     """
 
     def __init__(
@@ -43,30 +47,28 @@ class Tagger(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.embedder, self.encoder, self.head = embedder, encoder, head
-        self._traced_step: Any = None
-        self._decode_function: Any = None
+        self._training_step: Any = None
+        self._predict_logits: Any = None
+        self._decode_logits: Any = None
 
-    def build(self, input_shape: dict[str, tuple[int | None, ...]]) -> None:
-        """Build the three parts for the features' shapes, (B, T) or (B, T, C)."""
+    def build(self, input_shape: dict[str, Shape]) -> None:
         embedded = self.embedder.compute_output_shape(input_shape)
         encoded = self.encoder.compute_output_shape(embedded)
         for part, shape in ((self.embedder, input_shape), (self.encoder, embedded), (self.head, encoded)):
-            if not part.built:  # parts that come from a file are built already
+            if not part.built:  # parts that are loaded from a file are already built
                 part.build(shape)
-        self.built = True
 
-    def compute_token_mask(self, features: dict[str, Any]) -> Any:
-        """Bool (B, T), True = a real token."""
-        return ops.not_equal(features["token_ids"], 0)
+    def compute_token_mask(self, features: dict[str, Tensor]) -> Tensor:
+        """Return the mask, bool (B, T), True = a real token."""
+        return ops.not_equal(features["token_ids"], PADDING_ID)
 
-    def call(self, features: dict[str, Any], training: bool | None = None) -> Any:
-        """Features, int32 (B, T[, C]), to logits, float32 (B, T, K)."""
+    def call(self, features: dict[str, Tensor], training: bool | None = None) -> Tensor:
         mask = self.compute_token_mask(features)
         x = self.encode(features, mask=mask, training=training)
         return self.head(x, mask=mask, training=training)
 
-    def encode(self, features: dict[str, Any], *, mask: Any, training: bool | None = None) -> Any:
-        """Features and their mask, bool (B, T), to encoded tokens, float (B, T, E)."""
+    def encode(self, features: dict[str, Tensor], *, mask: Tensor, training: bool | None = None) -> Tensor:
+        """Return the encoded tokens, float (B, T, E)."""
         x = self.embedder(features, mask=mask, training=training)
         return self.encoder(x, mask=mask, training=training)
 
@@ -77,40 +79,67 @@ class Tagger(keras.Model):
         y_pred: Any = None,
         sample_weight: Any = None,
         training: bool = True,
-    ) -> Any:
-        """The head's loss over real tokens, divided by their number, and the layers' own losses."""
-        loss = self.head.loss(y, y_pred, sample_weight)
-        for extra in self.losses:
-            loss = loss + ops.cast(extra, loss.dtype)
-        return loss
+    ) -> Tensor:
+        """Return the head's mean loss per real token plus the layers' own losses."""
+        return sum(
+            (ops.cast(loss, "float32") for loss in self.losses), self.head.loss(y, y_pred, sample_weight)
+        )
 
-    def decode(self, features: dict[str, Any]) -> Any:
-        """The best valid tags, int32 (B, T), 0 at padding. In graph mode, traced once per static shape."""
-        if self._decode_function is None:
-            self._decode_function = self._decode if self.run_eagerly else compiled_function(self._decode)
-        return self._decode_function(features)
+    def decode(self, features: dict[str, Tensor]) -> Tensor:
+        """Return the best allowed tags, int32 (B, T), 0 at padding."""
+        return self.decode_logits(self.predict_logits(features), self.compute_token_mask(features))
 
-    def _decode(self, features: dict[str, Any]) -> Any:
-        return self.head.decode(self(features, training=False), self.compute_token_mask(features))
+    def predict_logits(self, features: dict[str, Tensor]) -> Tensor:
+        """Return the logits, float32 (B, T, K), in graph mode, with one trace per static shape."""
+        if self._predict_logits is None:
+            self._predict_logits = self._graph(lambda features: self(features, training=False))
+        return self._predict_logits(features)
 
-    def make_train_function(self, force: bool = False) -> Any:
-        """Keras's hook: on TensorFlow in graph mode, one trace of the step per static batch shape."""
-        if not can_trace_statically(self):
+    def decode_logits(self, logits: Tensor, mask: Tensor) -> Tensor:
+        """Return the best allowed tags of logits, in graph mode, with one graph for all shapes.
+
+        Args:
+            logits: float32 (B, T, K).
+            mask: bool (B, T), True = a real token.
+
+        Returns:
+            int32 (B, T), 0 at padding.
+        """
+        if self._decode_logits is None:
+            self._decode_logits = self._graph(self.head.decode, reduce_retracing=True)
+        return self._decode_logits(logits, mask)
+
+    def make_train_function(self, force: bool = False) -> Callable[..., Any]:
+        """Return the training step, traced once per static batch shape (TensorFlow in graph mode).
+
+        Keras itself traces with `reduce_retracing`: from the third shape on every dimension is dynamic, XLA
+        compiles each new shape, and the number of traces has no meaning.
+        """
+        is_graph = keras.backend.backend() == "tensorflow" and not self.run_eagerly
+        if not is_graph or self.distribute_strategy.num_replicas_in_sync > 1:
             return super().make_train_function(force)
-        if getattr(self, "train_function", None) is None or force:  # `compile` sets it back to None
-            # Variables made inside the first trace would make TensorFlow trace that shape twice.
+        if getattr(self, "train_function", None) is None or force:  # `compile` resets it to None
+            # Variables created during the first trace would cause a second trace for the same shape.
             self.optimizer.build(self.trainable_variables)
-            self.train_function, self._traced_step = static_shape_train_function(self)
+            step = self._training_step = self._graph(self.train_step, jit_compile=bool(self.jit_compile))
+            self.train_function = lambda iterator: step(next(iterator))
         return self.train_function
+
+    def _graph(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        """Return `function` as a TensorFlow graph; itself in eager mode and on other backends."""
+        if keras.backend.backend() != "tensorflow" or self.run_eagerly:
+            return function
+        import tensorflow as tf
+
+        return tf.function(function, **{"reduce_retracing": False, **options})
 
     @property
     def training_traces(self) -> int | None:
         """How often the training step was traced; None in eager mode and on other backends."""
-        step = self._traced_step
+        step = self._training_step
         return None if step is None else int(step.experimental_get_tracing_count())
 
     def get_config(self) -> dict[str, Any]:
-        """The three parts, serialised."""
         parts = {"embedder": self.embedder, "encoder": self.encoder, "head": self.head}
         return {
             "name": self.name,
@@ -119,7 +148,6 @@ class Tagger(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Tagger:
-        """The tagger of `get_config`."""
         config = dict(config)
         for name in ("embedder", "encoder", "head"):
             config[name] = keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)

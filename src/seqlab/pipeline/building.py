@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import keras
@@ -11,25 +12,24 @@ from seqlab.batching.encoding import FeatureEncoder
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.errors import SeqlabError
 from seqlab.modeling.embedder import TokenFeatureEmbedder
-from seqlab.modeling.encoders.bilstm_encoder import BiLSTMEncoder
-from seqlab.modeling.encoders.transformer_encoder import TransformerEncoder
-from seqlab.modeling.heads.crf_head import CRFHead
-from seqlab.modeling.heads.softmax_head import SoftmaxHead
-from seqlab.modeling.tagger import Tagger
-from seqlab.params import BiLSTMParams, EmbedderParams, HeadParams, TaskParams, TransformerParams
+from seqlab.modeling.tagger import ENCODERS, HEADS, Tagger
+from seqlab.params import EmbedderParams, EncoderParams, HeadParams, TaskParams
 from seqlab.tags import transition_constraints
 
 
 def build_tagger(
     task: TaskParams, *, encoder: FeatureEncoder, tags: Vocabulary, vectors: np.ndarray | None = None
 ) -> Tagger:
-    """A tagger with weights, not yet compiled, in the task's mixed-precision policy.
+    """Build a tagger with weights, not yet compiled, in the task's mixed-precision policy.
 
     Args:
         task: the task's section of the parameters.
         encoder: the vocabularies of tokens, characters and shapes.
         tags: the tag vocabulary.
-        vectors: initial token embeddings, float32 (vocabulary, D), NaN where there is none.
+        vectors: initial token embeddings, float32 (vocabulary, D), NaN for tokens without a vector.
+
+    Raises:
+        SeqlabError: the vectors have another dimension than the token embedding.
     """
     keras.config.set_dtype_policy(task.training.mixed_precision)
     try:
@@ -66,25 +66,26 @@ def _build_embedder(params: EmbedderParams, encoder: FeatureEncoder) -> keras.la
     )
 
 
-def _build_encoder(params: TransformerParams | BiLSTMParams, *, max_length: int) -> keras.layers.Layer:
+def _build_encoder(params: EncoderParams, *, max_length: int) -> keras.layers.Layer:
+    layer = ENCODERS[params.type]
     settings: dict[str, Any] = params.model_dump(exclude={"type"})
-    if isinstance(params, TransformerParams):
-        return TransformerEncoder(**settings, max_length=max_length, name="encoder")
-    return BiLSTMEncoder(**settings, name="encoder")
+    if "max_length" in inspect.signature(layer).parameters:  # size of a table of learned positions
+        settings["max_length"] = max_length
+    return layer(**settings, name="encoder")
 
 
 def _build_head(params: HeadParams, *, tags: Vocabulary, tag_scheme: str | None) -> keras.layers.Layer:
     settings: dict[str, Any] = {"num_tags": len(tags), "name": "head"}
-    if tag_scheme is not None:  # without spans every tag may follow every other, and decoding is an argmax
+    if tag_scheme is not None:  # without spans, any tag may follow any other
         allowed = transition_constraints(tags.entries, scheme=tag_scheme)
         settings |= {
             "start_allowed": allowed.start,
             "end_allowed": allowed.end,
             "transitions_allowed": allowed.transitions,
         }
-    if params.type == "crf":
-        return CRFHead(**settings)
-    return SoftmaxHead(**settings, label_smoothing=params.label_smoothing)
+    if params.type == "softmax":
+        settings["label_smoothing"] = params.label_smoothing
+    return HEADS[params.type](**settings)
 
 
 def _set_vectors(tagger: Tagger, vectors: np.ndarray, params: EmbedderParams) -> None:
@@ -94,7 +95,7 @@ def _set_vectors(tagger: Tagger, vectors: np.ndarray, params: EmbedderParams) ->
             where="embedder.token_embedding_dim",
             expected=str(vectors.shape[1]),
             received=str(params.token_embedding_dim),
-            remedy="set token_embedding_dim to the vectors' dimension",
+            remedy="set token_embedding_dim to the dimension of the vectors",
         )
     embedding = tagger.embedder.token_embedding
     start = np.asarray(embedding.get_weights()[0])

@@ -1,9 +1,9 @@
-"""Score a trained tagger on dev and test, as the field does."""
+"""Scoring a trained tagger on dev and test."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,26 +19,30 @@ from seqlab.evaluation.bootstrap import (
     span_f1,
     token_accuracy,
 )
-from seqlab.evaluation.confusion import confusion_counts, confusion_rows, most_confused
-from seqlab.evaluation.predictions import TaggedSentence, spell_as_iob2, write_predictions
+from seqlab.evaluation.error_analysis import (
+    most_confused,
+    span_error_counts,
+    span_recall_by_novelty,
+    span_surfaces,
+)
+from seqlab.evaluation.predictions import TaggedSentence, write_predictions
 from seqlab.evaluation.scores import score_sentences
-from seqlab.evaluation.span_errors import span_error_counts, span_recall_by_novelty, span_surfaces
-from seqlab.evaluation.tables import span_score_rows, tag_score_rows
+from seqlab.evaluation.tables import confusion_rows, score_rows
 from seqlab.modeling.tagger import Tagger
 from seqlab.params import TaskParams
-from seqlab.pipeline.training import evaluation_plan, load_prepared, predict_split
+from seqlab.pipeline.predicting import load_prepared, predict_split, prediction_plan
 
-EVALUATED = ("dev", "test")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class EvaluatedTask:
-    """A tagger's scores and what the plots are drawn from.
+    """A tagger's scores and the rows of its plots.
 
     Args:
-        scores: by split, as `metrics/<task>/evaluate.json` holds them.
-        confusion: rows of test's confusion matrix.
-        bars: rows of test's scores by entity type, or by tag where tags are not spans.
+        scores: by split, the content of `metrics/<task>/evaluate.json`.
+        confusion: rows of the confusion matrix on test.
+        bars: rows of the test scores by entity type, or by tag if tags are not spans.
     """
 
     scores: dict[str, dict[str, Any]]
@@ -47,27 +51,20 @@ class EvaluatedTask:
 
 
 def evaluate_task(
-    prepared: Path,
-    model: Path,
-    predictions: Path,
-    *,
-    task: TaskParams,
-    seed: int,
-    say: Callable[[str], None] = print,
+    prepared: Path, model: Path, predictions: Path, *, task: TaskParams, seed: int
 ) -> EvaluatedTask:
-    """Decode dev and test, score them, and write the predictions in CoNLL form.
+    """Tag dev and test, score them, and write the predictions in CoNLL format.
 
     Args:
-        prepared: the folder that prepare wrote.
+        prepared: the folder that the prepare stage wrote.
         model: the trained `model.keras`.
-        predictions: folder to write, `dev.conll` and `test.conll`; replaced when all went well. Spans are
-            spelt as IOB2 in it, whatever scheme the model learned.
+        predictions: the folder to write, `dev.conll` and `test.conll`, with spans in IOB2 whatever scheme the
+            model learned. It is replaced as a whole, and only if everything succeeds.
         task: the task's section of the parameters.
-        seed: of the bootstrap.
-        say: told about progress.
+        seed: seed of the bootstrap.
 
     Raises:
-        ValueError: the tokens scored are not the corpus's.
+        ValueError: the number of tokens scored is not the corpus's.
     """
     tagger: Tagger = keras.saving.load_model(model)
     _, tags = load_prepared(prepared)
@@ -79,12 +76,11 @@ def evaluate_task(
     scores: dict[str, dict[str, Any]] = {}
     tagged: list[TaggedSentence] = []
     with replaced_directory(predictions) as made:
-        for name in EVALUATED:
-            say(f"tagging and scoring {name}")
+        for name in ("dev", "test"):
+            logger.info("tagging and scoring %s", name)
             split = read_encoded_split(prepared / name, tags=tags)
-            windows, buckets = evaluation_plan(split, task.training)
-            rows: Iterable[Any] = predict_split(tagger, split, windows=windows, buckets=buckets)
-            tagged = list(spell_as_iob2(rows) if spans else map(TaggedSentence._make, rows))
+            windows, buckets = prediction_plan(split, task.training)
+            tagged = list(predict_split(tagger, split, windows=windows, buckets=buckets, spans=spans))
             scores[name] = score_sentences(tagged, spans=spans, train_tokens=train_tokens)
             expected = corpus["splits"][name]["tokens"]
             if scores[name]["tokens"] != expected:
@@ -95,15 +91,14 @@ def evaluate_task(
                 scores[name]["span_recall_by_novelty"] = span_recall_by_novelty(tagged, train_spans)
             scores[name]["most_confused"] = most_confused(tagged, 10)
             write_predictions(made / f"{name}.conll", tagged)
-    bars = span_score_rows(scores["test"]) if spans else tag_score_rows(scores["test"])
-    return EvaluatedTask(scores=scores, confusion=confusion_rows(confusion_counts(tagged)), bars=bars)
+    return EvaluatedTask(scores=scores, confusion=confusion_rows(tagged), bars=score_rows(scores["test"]))
 
 
 def _intervals(tagged: list[TaggedSentence], *, spans: bool, seed: int) -> dict[str, list[float]]:
-    """95 % bootstrap intervals of the main scores, `[low, high]`."""
+    """Return 95 % bootstrap intervals of the main scores as `[low, high]`."""
     found = bootstrap_interval(sentence_token_counts(tagged), token_accuracy, seed=seed)
-    intervals = {"token_accuracy_interval": [found.low, found.high]}
+    intervals = {"token_accuracy_interval": list(found)}
     if spans:
         found = bootstrap_interval(sentence_span_counts(tagged), span_f1, seed=seed)
-        intervals["span_f1_interval"] = [found.low, found.high]
+        intervals["span_f1_interval"] = list(found)
     return intervals

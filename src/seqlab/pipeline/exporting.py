@@ -1,10 +1,11 @@
-"""Export a trained tagger in every form, and prove each form before it takes its place."""
+"""Exporting a trained tagger in every form, and checking each form before it replaces the last export."""
 
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,20 @@ from seqlab.atomic import replaced_directory, write_json
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.evaluation.predictions import TaggedSentence, read_predictions, spell_as_iob2
 from seqlab.params import TaskParams
-from seqlab.pipeline.training import evaluation_window, load_prepared
+from seqlab.pipeline.predicting import load_prepared, prediction_window
 from seqlab.serving.export_config import export_config
 from seqlab.serving.float32 import load_tagger
 from seqlab.serving.mlflow_model import save_mlflow_model
 from seqlab.serving.model_card import model_card
 from seqlab.serving.parity import check_parity
-from seqlab.serving.rows import make_rows, tag_rows
+from seqlab.serving.reference import make_batches, tag_batches
 from seqlab.serving.saved_model import export_saved_model
 from seqlab.tracking.client import quiet_mlflow
 from seqlab.tracking.registry import register_candidate
 from seqlab.tracking.run import TrackedRun
+from seqlab.tracking.store import StoreAwayError
+
+logger = logging.getLogger(__name__)
 
 
 def export_task(
@@ -37,26 +41,25 @@ def export_task(
     task_name: str,
     task: TaskParams,
     git: Mapping[str, str],
-    say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Write `models/export` and return the parity report; nothing is replaced unless every form agrees.
+    """Write `models/export` and return the parity report. Nothing is replaced unless every form agrees.
 
     Args:
-        prepared: the folder that prepare wrote.
-        models: holds `model.keras` and `run.json`; `export/` is written into it.
-        predictions: the folder with evaluate's `dev.conll`, whose sentences the forms are compared on.
-        metrics: the folder with evaluate's `evaluate.json`.
-        task_name: `ner` or `pos`.
+        prepared: the folder that the prepare stage wrote.
+        models: contains `model.keras` and `run.json`; `export/` is written into it.
+        predictions: the folder of evaluate's `dev.conll`, on whose sentences the forms are compared.
+        metrics: the folder of evaluate's `evaluate.json`.
+        task_name: the task's name.
         task: the task's section of the parameters.
         git: `git.commit` and `git.dirty`, for the model card.
-        say: told about progress.
 
     Returns:
-        `sentences`, `tokens`, `forms` (see `check_parity`), and `evaluated_tags_differing`, how many tags
-        differ from those that evaluate wrote, perhaps on another device or in mixed precision.
+        `sentences`, `tokens`, `forms` (see `check_parity`), `unavailable` (for each form that cannot be made,
+        the reason), and `evaluated_tags_differing`, the number of tags that differ from evaluate's, which may
+        have run on another device or in mixed precision.
 
     Raises:
-        SeqlabError: the model cannot be loaded, a GPU is visible, or a form tags differently.
+        SeqlabError: the model cannot be loaded, a GPU is visible, or a form predicts another tag.
     """
     encoder, tags = load_prepared(prepared)
     corpus, scores, run = (
@@ -65,14 +68,34 @@ def export_task(
     )
     tagger = load_tagger(models / "model.keras")
     spans = task.tag_scheme is not None
-    window = evaluation_window(task.training)
-    # Sentences of like length in a batch need little padding.
+    window = prediction_window(task.training)
+    # Batches of sentences of similar length need little padding.
     dev = sorted(read_predictions(predictions / "dev.conll"), key=lambda sentence: len(sentence.tokens))
     sentences = [list(sentence.tokens) for sentence in dev]
-    rows = make_rows(sentences, encoder=encoder, **window)
+    batches = make_batches(sentences, encoder=encoder)
     with replaced_directory(models / "export") as made, tempfile.TemporaryDirectory() as scratch:
-        say("writing the SavedModel")
+        logger.info("writing the SavedModel")
         export_saved_model(tagger, made, encoder=encoder, tags=tags, spans=spans, **window)
+        forms = {"keras": models / "model.keras", "saved_model": made}
+        unavailable: dict[str, str] = {}
+        metadata = {"task": task_name, "tags": json.dumps(tags.entries), "run_id": run["run_id"]}
+        if find_spec("onnx") and find_spec("onnxruntime"):
+            from seqlab.serving.onnx.onnx_export import export_onnx
+            from seqlab.serving.onnx.onnx_graph import UnsupportedLayerError
+
+            onnx, characters = made / "model.onnx", encoder.max_token_length
+            try:
+                export_onnx(tagger, onnx, max_token_length=characters, metadata=metadata, **window)
+                forms["onnx"] = onnx
+            except UnsupportedLayerError as error:
+                unavailable["onnx"] = f"{error.what} ({error.received})"
+        else:
+            unavailable["onnx"] = "onnx and onnxruntime are not installed (pip install 'seqlab[onnx]')"
+        for form, reason in unavailable.items():
+            logger.warning("no %s form: %s", form, reason)
+        forms["pyfunc"] = Path(scratch) / "pyfunc"
+        with quiet_mlflow():
+            save_mlflow_model(made, forms["pyfunc"], spans=spans, metadata={"tags": tags.entries})
         config = export_config(
             task=task_name,
             tag_scheme=task.tag_scheme,
@@ -90,30 +113,27 @@ def export_task(
             section=task.model_dump(mode="json"),
             commit=git["git.commit"],
             dirty=git["git.dirty"] == "true",
+            forms=list(forms),
+            unavailable=unavailable,
         )
         (made / "model_card.md").write_text(card, encoding="utf-8")
-        forms = {"keras": models / "model.keras", "saved_model": made}
-        if find_spec("onnx") and find_spec("onnxruntime"):
-            from seqlab.serving.onnx.onnx_export import export_onnx
-
-            say("writing the ONNX file")
-            forms["onnx"] = made / "model.onnx"
-            facts = {"task": task_name, "tags": json.dumps(tags.entries), "run_id": run["run_id"]}
-            export_onnx(tagger, forms["onnx"], max_token_length=encoder.max_token_length, metadata=facts)
-        else:
-            say("no ONNX file: onnx and onnxruntime are not installed (pip install 'seqlab[onnx]')")
-        forms["pyfunc"] = Path(scratch) / "pyfunc"
-        with quiet_mlflow():
-            save_mlflow_model(made, forms["pyfunc"], spans=spans, metadata={"tags": tags.entries})
-        say(f"comparing {', '.join(forms)} with the trained model on {len(sentences)} sentences of dev")
-        expected = tag_rows(tagger, rows)
+        logger.info(
+            "comparing %s with the trained model on %d sentences of dev", ", ".join(forms), len(sentences)
+        )
+        expected = tag_batches(tagger, batches, **window)
         report = check_parity(
-            forms, sentences=sentences, rows=rows, expected=expected, tag_names=tags.entries
+            forms,
+            sentences=sentences,
+            batches=batches,
+            window=window,
+            expected=expected,
+            tag_names=tags.entries,
         )
     return {
         "sentences": len(sentences),
         "tokens": len(expected[0]),
         "forms": report,
+        "unavailable": unavailable,
         "evaluated_tags_differing": _count_differing(dev, expected[0], tags=tags, spans=spans),
     }
 
@@ -122,38 +142,40 @@ def record_export(models: Path, *, root: Path, report: Mapping[str, Any]) -> str
     """Log the export to the training's MLflow run and register it as the candidate.
 
     Args:
-        models: holds `run.json` and `export/`.
+        models: contains `run.json` and `export/`.
         root: the repository's root.
-        report: what `export_task` returned.
+        report: the result of `export_task`.
 
     Returns:
-        The registered version as `models:/seqlab-ner/3`; None if the tracking server is away, and the model
-        is sent later without being registered.
+        The registered version, for example `models:/seqlab-ner/3`; None if the tracking server is
+        unreachable, in which case the model is sent later and not registered.
     """
     config = json.loads((models / "export" / "config.json").read_text(encoding="utf-8"))
+    task, spans = config["task"], config["tag_scheme"] is not None
     with TrackedRun.resume(root=root, run_json=models / "run.json") as run:
-        run.log_artifact(models / "export" / "model_card.md", "model_card.md")
+        run.log_artifact(models / "export" / "model_card.md")
         run.log_dict(report, "export.json")
+        run.set_tags({f"export.unavailable.{form}": reason for form, reason in report["unavailable"].items()})
         facts = {
-            "task": config["task"],
+            "task": task,
             "tag_scheme": str(config["tag_scheme"]),
             "corpus": config["corpus"]["corpus"],
             "corpus.digest": config["corpus"]["digest"],
             "corpus.synthetic": str(config["corpus"]["synthetic"]).lower(),
         }
-        spans = config["tag_scheme"] is not None
         metrics = ["test/token_accuracy", *(["test/span_f1"] if spans else [])]
         with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) / config["task"]
+            folder = Path(scratch) / task
             with quiet_mlflow():
                 save_mlflow_model(models / "export", folder, spans=spans, metadata=facts, run_id=run.run_id)
-            model_id = run.log_model_folder(
-                folder, name=config["task"], params={}, tags=facts, metrics=metrics
-            )
+            model_id = run.log_model_folder(folder, name=task, tags=facts, metrics=metrics)
         if model_id is None:
             return None
-        name = f"seqlab-{config['task']}"
-        version = register_candidate(root, name=name, model_id=model_id, run_id=run.run_id)
+        name = f"seqlab-{task}"
+        try:
+            version = register_candidate(root, name=name, model_id=model_id, run_id=run.run_id)
+        except StoreAwayError:
+            return None
     return f"models:/{name}/{version}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,53 +19,47 @@ from seqlab.batching.features import normalize_token, token_shape
 from seqlab.batching.vectors import embeddings_for, read_vectors
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.corpus.conll import IGNORED_COLUMN, check_tag_column
-from seqlab.corpus.manifest import read_manifest
+from seqlab.corpus.manifest import SPLITS, read_manifest
 from seqlab.corpus.sentence import Sentence
 from seqlab.corpus.splits import read_split
 from seqlab.corpus.statistics import corpus_statistics
 from seqlab.errors import SeqlabError
 from seqlab.params import TaskParams
-from seqlab.tags import convert_tags
+from seqlab.tags import NUM_RESERVED, convert_tags
 
-SPLITS = ("train", "dev", "test")
+logger = logging.getLogger(__name__)
+
 MAX_AUXILIARY_TAGS = 500
-"""A column of more tags is learned beside the task's own only where it is named."""
-_RARE = 2
-"""Characters and shapes that occur less often are unknown, so that `unknown` is trained on what is rare."""
+"""With `auxiliary.columns: all`, a column with more tags is left out; by its name it is learned."""
+_MIN_COUNT = 2
+"""Rarer characters and shapes are unknown, so that the embedding of `unknown` is trained on rare ones."""
 
 
-def prepare_task(
-    raw: Path,
-    prepared: Path,
-    *,
-    task: TaskParams,
-    say: Callable[[str], None] = print,
-) -> dict[str, Any]:
-    """Read, validate, convert and encode one task's column; vocabularies come from train alone.
+def prepare_task(raw: Path, prepared: Path, *, task: TaskParams) -> dict[str, Any]:
+    """Read, validate, convert and encode one task's column. Vocabularies come from train alone.
 
     Args:
         raw: the downloaded corpus with its manifest.
-        prepared: folder to write: `vocabulary/`, `train/`, `dev/`, `test/`, `corpus.json`; replaced as a
-            whole when everything went well.
+        prepared: the folder to write: `vocabulary/`, `train/`, `dev/`, `test/` and `corpus.json`. It is
+            replaced as a whole, and only if everything succeeds.
         task: the task's section of the parameters.
-        say: told about progress and warnings.
 
     Returns:
         The corpus's statistics and identity, ready for JSON.
 
     Raises:
-        SeqlabError: the corpus is not valid, or does not have the column.
+        SeqlabError: the corpus is not valid or does not have the column.
     """
     manifest = read_manifest(raw)
     scheme = manifest["tag_schemes"].get(task.column)
     if task.tag_scheme is not None and task.column in manifest["columns"] and scheme is None:
-        next(read_split(raw, "train", tag_column=task.column))  # files that are not readable are told as such
+        next(read_split(raw, "train", tag_column=task.column))  # an unreadable file is reported as such
         spans = ", ".join(sorted(manifest["tag_schemes"])) or "no column"
         raise SeqlabError(
-            f"column {task.column!r} of corpus {manifest['name']!r} does not hold spans",
+            f"column {task.column!r} of corpus {manifest['name']!r} does not contain spans",
             where="tag_scheme",
             expected="null, or a column of spans",
-            received=f"{task.tag_scheme}; {spans} holds spans",
+            received=f"{task.tag_scheme}; columns of spans: {spans}",
             remedy="set the task's tag_scheme to null, or its column to one with spans",
         )
 
@@ -76,29 +71,20 @@ def prepare_task(
             yield sentence
 
     auxiliary = _auxiliary_columns(manifest, task)
-    say("reading and validating the splits")
+    logger.info("reading and validating the splits")
     statistics = corpus_statistics({split: sentences(split) for split in SPLITS})
-    say("counting train's vocabulary")
+    logger.info("counting the vocabulary of train")
     encoder, tags = _build_vocabularies(sentences("train"), task)
-    identity = {
-        "corpus": manifest["name"],
-        "title": manifest["title"],
-        "licence": manifest["licence"],
-        "synthetic": manifest["synthetic"],
-        "digest": manifest["digest"],
-        "column": task.column,
-        "tag_scheme": task.tag_scheme,
-    }
     repaired: Counter[str] = Counter()
     with replaced_directory(prepared) as made:
         encoder = _add_vectors(made, encoder, task)
         encoder.write(made / "vocabulary")
         tags.write(made / "vocabulary" / "tags.json")
         for split in SPLITS:
-            say(f"encoding {split}")
+            logger.info("encoding %s", split)
             rows = sentences(split, lambda _, count, split=split: repaired.update({split: count}))  # type: ignore[misc]
             write_encoded_split(made / split, rows, encoder=encoder, tags=tags)
-        written = write_auxiliary(
+        left_out = write_auxiliary(
             made / "train",
             {
                 column: partial(read_split, raw, "train", tag_column=column, as_spans=False)
@@ -106,22 +92,41 @@ def prepare_task(
             },
             max_tags=MAX_AUXILIARY_TAGS if task.auxiliary.columns == "all" else None,
         )
-        for column in sorted(set(auxiliary) - set(written)):
-            say(f"column {column} is not learned beside {task.column}: it has over {MAX_AUXILIARY_TAGS} tags")
-        sizes = {
-            "tokens": len(encoder.tokens),
-            "characters": len(encoder.characters),
-            "shapes": len(encoder.shapes),
-            "tags": len(tags),
+        for column, reason in left_out.items():
+            logger.warning("auxiliary column %s is not learned beside %s: %s", column, task.column, reason)
+        report = {
+            "corpus": manifest["name"],
+            "title": manifest["title"],
+            "licence": manifest["licence"],
+            "synthetic": manifest["synthetic"],
+            "digest": manifest["digest"],
+            "column": task.column,
+            "tag_scheme": task.tag_scheme,
+            "auxiliary_columns": [column for column in auxiliary if column not in left_out],
+            "auxiliary_columns_left_out": left_out,
+            "vocabulary": {
+                "tokens": len(encoder.tokens),
+                "characters": len(encoder.characters),
+                "shapes": len(encoder.shapes),
+                "tags": len(tags),
+            },
+            "tags_repaired": dict(repaired),
+            **statistics,
         }
-        identity["auxiliary_columns"] = written
-        report = {**identity, "vocabulary": sizes, "tags_repaired": dict(repaired), **statistics}
         write_json(made / "corpus.json", report)
+    for name in SPLITS:
+        for tag, count in report["splits"][name].get("tags_unseen_in_train", {}).items():
+            logger.warning(
+                "%s has %d tokens tagged %s, which train does not have: they count as errors",
+                name,
+                count,
+                tag,
+            )
     return report
 
 
 def _auxiliary_columns(manifest: dict[str, Any], task: TaskParams) -> list[str]:
-    """The names of the columns that are learned beside the task's own."""
+    """Return the names of the columns to learn beside the task's own."""
     columns: list[str] = manifest["columns"]
     if task.auxiliary.columns == "all":
         return [name for name in columns if name not in ("token", IGNORED_COLUMN, task.column)]
@@ -136,6 +141,8 @@ def _build_vocabularies(train: Iterator[Sentence], task: TaskParams) -> tuple[Fe
     for sentence in train:
         forms.update(sentence.tokens)
         tags.update(sentence.tags)
+    if task.tag_scheme is not None:
+        tags.setdefault("O", 1)  # a sentence of any length then has a valid tag sequence
     tokens: Counter[str] = Counter()
     characters: Counter[str] = Counter()
     shapes: Counter[str] = Counter()
@@ -146,8 +153,8 @@ def _build_vocabularies(train: Iterator[Sentence], task: TaskParams) -> tuple[Fe
             characters[character] += count
     encoder = FeatureEncoder(
         tokens=Vocabulary.from_counts(tokens, min_count=task.embedder.min_count),
-        characters=Vocabulary.from_counts(characters, min_count=_RARE),
-        shapes=Vocabulary.from_counts(shapes, min_count=_RARE),
+        characters=Vocabulary.from_counts(characters, min_count=_MIN_COUNT),
+        shapes=Vocabulary.from_counts(shapes, min_count=_MIN_COUNT),
         lowercase=task.embedder.lowercase,
         max_token_length=task.embedder.max_token_length,
     )
@@ -155,11 +162,11 @@ def _build_vocabularies(train: Iterator[Sentence], task: TaskParams) -> tuple[Fe
 
 
 def _add_vectors(made: Path, encoder: FeatureEncoder, task: TaskParams) -> FeatureEncoder:
-    """Extend the token vocabulary by the vectors' forms and write `vectors.npy`, where there are vectors."""
+    """Add the forms of the word vectors to the token vocabulary and write `vectors.npy`, if there are any."""
     forms, vectors = read_vectors(Path(task.embedder.vectors), lowercase=task.embedder.lowercase)
     if not forms:
         return encoder
-    known = encoder.tokens.entries[2:]
+    known = encoder.tokens.entries[NUM_RESERVED:]
     tokens = Vocabulary([*known, *(form for form in forms if form not in encoder.tokens)])
     np.save(made / "vectors.npy", embeddings_for(tokens.entries, forms, vectors))
     return replace(encoder, tokens=tokens)

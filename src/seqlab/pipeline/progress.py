@@ -1,4 +1,4 @@
-"""What a person sees while a tagger trains."""
+"""The progress of a training on the terminal."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-_LINE_EVERY_S = 15.0
+_LINE_INTERVAL_S = 15.0
 
 
 class TrainingProgress:
-    """A bar on a terminal, a line now and then elsewhere, and a line for every epoch in both.
+    """A progress bar on a terminal, a line every 15 s elsewhere, and one line per epoch on both.
 
     Args:
-        label: what is trained, and on what.
-        epochs: the most epochs.
-        console: where to write; standard output by default.
+        label: what is trained, and on which device.
+        epochs: the maximum number of epochs.
+        console: where to write. Defaults to standard output.
     """
 
     def __init__(self, label: str, *, epochs: int, console: Console | None = None) -> None:
@@ -36,23 +36,23 @@ class TrainingProgress:
         )
         self._task = self._bar.add_task(label, total=None, loss=float("nan"))
         self._steps = 0
-        self._said = time.monotonic()
+        self._last_line = time.monotonic()
 
     def start(self, summary: dict[str, Any]) -> None:
-        """Say what the training will do, from the summary that `train_task` hands over first."""
+        """Describe the training, given the summary that `train_task` passes to `on_start`."""
         self._steps = summary["steps_per_epoch"]
         buckets = ", ".join(f"{rows}x{length}" for rows, length in summary["buckets"])
         mode = "eager mode" if summary["run_eagerly"] else "graph mode"
-        self.console.print(
+        dropped = summary["rows_dropped_per_epoch"]
+        self._print(
             f"{self.label}: {summary['parameters']:,} parameters, {mode}"
             f"{' with XLA' if summary['jit_compile'] else ''}; up to {self.epochs} epochs of {self._steps} "
-            f"steps; batches (rows x tokens) {buckets}; {summary['rows_dropped_per_epoch']} of "
-            f"{summary['rows_per_epoch'] + summary['rows_dropped_per_epoch']} rows wait for another epoch",
-            highlight=False,
+            f"steps; batches (rows x tokens) {buckets}; {dropped} of {summary['rows_per_epoch'] + dropped} "
+            "rows dropped per epoch"
         )
 
     def step(self, epoch: int, step: int, loss: float) -> None:
-        """One step was made."""
+        """Show a finished step."""
         self._bar.update(
             self._task,
             description=f"epoch {epoch}/{self.epochs}",
@@ -60,21 +60,21 @@ class TrainingProgress:
             completed=step,
             loss=loss,
         )
-        if not self.console.is_terminal and time.monotonic() - self._said > _LINE_EVERY_S:
-            self._said = time.monotonic()
-            self.console.print(
-                f"  epoch {epoch}/{self.epochs}, step {step}/{self._steps}, loss {loss:.3f}", highlight=False
-            )
+        if not self.console.is_terminal and time.monotonic() - self._last_line > _LINE_INTERVAL_S:
+            self._last_line = time.monotonic()
+            self._print(f"  epoch {epoch}/{self.epochs}, step {step}/{self._steps}, loss {loss:.3f}")
 
     def epoch(self, row: dict[str, float]) -> None:
-        """An epoch ended with this row of the history."""
-        self._said = time.monotonic()
+        """Show a finished epoch, given its row of the history."""
+        self._last_line = time.monotonic()
         scores = ", ".join(f"{name} {row[name]:.4f}" for name in ("span_f1", "token_accuracy") if name in row)
-        self.console.print(
+        self._print(
             f"epoch {row['epoch']:.0f}/{self.epochs}: train loss {row['train_loss']:.4f}, dev {scores}, "
-            f"{row['duration_s']:.0f} s",
-            highlight=False,
+            f"{row['duration_s']:.0f} s"
         )
+
+    def _print(self, text: str) -> None:
+        self.console.print(text, highlight=False)
 
     def __enter__(self) -> Self:
         self._bar.start()

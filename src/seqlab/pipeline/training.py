@@ -1,4 +1,4 @@
-"""Train one tagger on prepared data. The train stage, sweeps and repeated seeds all call this."""
+"""Training one tagger on prepared data: the train stage and the benchmarks call this."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ import keras
 import numpy as np
 
 from seqlab.batching.auxiliary import read_auxiliary
-from seqlab.batching.buckets import Bucket, Windows, choose_buckets, cut_windows, plan_epoch
+from seqlab.batching.buckets import choose_buckets, cut_windows, plan_epoch
 from seqlab.batching.datasets import evaluation_dataset, training_dataset
-from seqlab.batching.encoding import EncodedSplit, FeatureEncoder, read_encoded_split
+from seqlab.batching.encoding import read_encoded_split
 from seqlab.batching.mention_replacement import MentionReplacer
-from seqlab.batching.prediction import predict_tags
-from seqlab.batching.vocabulary import Vocabulary
 from seqlab.evaluation.scores import score_sentences
 from seqlab.modeling.fit import FitResult, fit
 from seqlab.modeling.masks.proof import check_masks
@@ -24,21 +22,20 @@ from seqlab.modeling.multi_task_tagger import MultiTaskTagger
 from seqlab.modeling.optimizer import make_optimizer
 from seqlab.modeling.saving import save_tagger
 from seqlab.modeling.tagger import Tagger
-from seqlab.params import TaskParams, TrainingParams
+from seqlab.params import TaskParams
 from seqlab.pipeline.building import build_tagger
-
-EVALUATION_BATCH_SIZE = 64
+from seqlab.pipeline.predicting import load_prepared, predict_split, prediction_plan
 
 
 @dataclass(frozen=True)
 class TrainedTask:
-    """A trained tagger and what its training did.
+    """A trained tagger and the record of its training.
 
     Args:
-        tagger: holds the best epoch's weights.
-        result: the history and the proof of graph mode.
-        summary: figures ready for JSON and for the tracking run.
-        sample: features of a batch of dev, to compare a saved tagger on.
+        tagger: has the weights of the best epoch.
+        result: the history and the number of traces.
+        summary: numbers for `train.json` and the MLflow run.
+        sample: features of a batch of dev, on which a saved tagger is compared.
     """
 
     tagger: Tagger
@@ -47,51 +44,18 @@ class TrainedTask:
     sample: dict[str, Any]
 
     def save(self, path: Path) -> None:
-        """Write the tagger to `path`; see `save_tagger`."""
+        """Write the tagger as a `.keras` file; see `save_tagger`."""
         save_tagger(self.tagger, path, features=self.sample)
 
-
-class SplitScorer:
-    """Decodes a whole split with a tagger and scores it; batches are planned once."""
-
-    def __init__(self, split: EncodedSplit, *, training: TrainingParams, spans: bool) -> None:
-        self.split, self.spans = split, spans
-        self.windows, self.buckets = evaluation_plan(split, training)
-
-    def __call__(self, tagger: Tagger) -> dict[str, float]:
-        """Dev scores under the names of the history."""
-        pairs = predict_split(tagger, self.split, windows=self.windows, buckets=self.buckets)
-        scores = score_sentences(pairs, spans=self.spans, train_tokens=None)
-        return {name: float(scores[name]) for name in score_names(spans=self.spans)}
-
-
-def score_names(*, spans: bool) -> list[str]:
-    """The dev scores that a row of the history holds."""
-    return ["token_accuracy", *(["span_precision", "span_recall", "span_f1"] if spans else [])]
-
-
-def evaluation_window(training: TrainingParams) -> dict[str, int]:
-    """How too long a sentence is cut where tags are predicted, here and in every export."""
-    longest = training.bucket_boundaries[-1]
-    return {"max_length": longest, "overlap": longest // 4}
-
-
-def evaluation_plan(split: EncodedSplit, training: TrainingParams) -> tuple[Windows, list[Bucket]]:
-    """Rows and buckets in which a split is decoded: overlapping windows, and every boundary in use."""
-    windows = cut_windows(split.offsets, **evaluation_window(training))
-    return windows, [Bucket(boundary, EVALUATION_BATCH_SIZE) for boundary in training.bucket_boundaries]
-
-
-def predict_split(tagger: Tagger, split: EncodedSplit, *, windows: Windows, buckets: list[Bucket]) -> Any:
-    """Yield `(tokens, gold, predicted)` for each sentence of the split, in order."""
-    batches = evaluation_dataset(split, windows, buckets)
-    return predict_tags(tagger.decode, batches, split=split, windows=windows)
-
-
-def load_prepared(prepared: Path) -> tuple[FeatureEncoder, Vocabulary]:
-    """The vocabularies that `prepare` wrote."""
-    vocabulary = prepared / "vocabulary"
-    return FeatureEncoder.read(vocabulary), Vocabulary.read(vocabulary / "tags.json")
+    def curve_rows(self) -> list[dict[str, Any]]:
+        """Return the learning curve as rows of `epoch`, `series` and `value`."""
+        dev = {name: f"dev {name}" for name in self.summary["dev"]}
+        series = {"train_loss": "train_loss", **dev, "learning_rate": "learning_rate"}
+        return [
+            {"epoch": int(row["epoch"]), "series": label, "value": row[name]}
+            for row in self.result.history
+            for name, label in series.items()
+        ]
 
 
 def train_task(
@@ -103,20 +67,25 @@ def train_task(
     on_epoch: Callable[[dict[str, float]], None] | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
 ) -> TrainedTask:
-    """Train a tagger on `prepared/train`, choosing its epoch on `prepared/dev`.
+    """Train a tagger on `prepared/train` and keep the epoch that scores best on `prepared/dev`.
 
     Args:
-        prepared: the folder that prepare wrote.
+        prepared: the folder that the prepare stage wrote.
         task: the task's section of the parameters.
-        seed: fixes initial weights, the order of the data, and dropout.
-        on_start: called before the first step with the plan: parameters, steps, buckets, what is dropped.
+        seed: fixes initial weights, data order and dropout.
+        on_start: called before the first step with the first part of the summary.
         on_epoch: called with each row of the history.
         on_step: called with (epoch, step, loss).
+
+    Raises:
+        SeqlabError: the tagger loses its mask, or the loss is not finite.
     """
     training = task.training
+    spans = task.tag_scheme is not None
     keras.utils.set_random_seed(seed)
     encoder, tags = load_prepared(prepared)
     train, dev = (read_encoded_split(prepared / name, tags=tags) for name in ("train", "dev"))
+    auxiliary = read_auxiliary(prepared / "train")
     windows = cut_windows(train.offsets, max_length=training.bucket_boundaries[-1])
     buckets = choose_buckets(
         windows.length,
@@ -125,13 +94,13 @@ def train_task(
         batch_tokens=training.batch_tokens,
     )
     plan = plan_epoch(windows.length, buckets)
+
     vectors_path = prepared / "vectors.npy"
     vectors = np.load(vectors_path) if vectors_path.exists() else None
     tagger = build_tagger(task, encoder=encoder, tags=tags, vectors=vectors)
     layers_masked = check_masks(
         tagger, max_length=training.bucket_boundaries[-1], max_token_length=encoder.max_token_length
     )
-    auxiliary = read_auxiliary(prepared / "train")
     learner = tagger
     if auxiliary:
         learner = MultiTaskTagger(
@@ -164,21 +133,29 @@ def train_task(
     }
     if on_start:
         on_start(summary)
-    swapper = None
+
+    replacer = None
     if task.tag_scheme is not None and training.mention_replacement:
-        swapper = MentionReplacer(
+        replacer = MentionReplacer(
             train, auxiliary, tag_scheme=task.tag_scheme, share=training.mention_replacement, seed=seed
         )
 
     def dataset(epoch: int) -> Any:
-        split, columns = swapper.swapped(epoch) if swapper else (train, auxiliary)
+        split, columns = replacer.replaced(epoch) if replacer else (train, auxiliary)
         return training_dataset(split, windows, buckets, seed=seed, epoch=epoch, auxiliary=columns)
 
-    scorer = SplitScorer(dev, training=training, spans=task.tag_scheme is not None)
+    dev_windows, dev_buckets = prediction_plan(dev, training)
+    dev_scores = score_names(spans=spans)
+
+    def score() -> dict[str, float]:
+        predicted = predict_split(learner, dev, windows=dev_windows, buckets=dev_buckets, spans=spans)
+        scores = score_sentences(predicted, spans=spans)
+        return {name: float(scores[name]) for name in dev_scores}
+
     result = fit(
         learner,
         training_dataset=dataset,
-        score=lambda: scorer(learner),
+        score=score,
         monitor=training.monitor,
         epochs=training.epochs,
         patience=training.patience,
@@ -196,7 +173,12 @@ def train_task(
         "batch_shapes": len(result.batch_shapes),
         "padding_efficiency": best["padding_efficiency"],
         "tokens_per_s": tokens / duration_s,
-        "dev": {name: best[name] for name in score_names(spans=scorer.spans)},
+        "dev": {name: best[name] for name in dev_scores},
     }
-    sample = next(iter(evaluation_dataset(dev, scorer.windows, scorer.buckets)))[0]
+    sample = next(iter(evaluation_dataset(dev, dev_windows, dev_buckets)))[0]
     return TrainedTask(tagger=tagger, result=result, summary=summary, sample=sample)
+
+
+def score_names(*, spans: bool) -> list[str]:
+    """Return the names of the dev scores in the history."""
+    return ["token_accuracy", *(["span_precision", "span_recall", "span_f1"] if spans else [])]

@@ -1,8 +1,8 @@
-"""The sample corpus: synthetic, English-like, tagged twice, made from a seed.
+"""The sample corpus: synthetic, English-like sentences with two layers of tags, generated from a seed.
 
-Genres, patterns and rules are text (`patterns/*.txt`, in the notation that `grammar` explains), and
-so are the words (`lexicon/*.txt`). The tags follow UD English for parts of speech and CoNLL-2003 for
-entities, with one decision of our own: a place that acts as a government or plays as a team is ORG.
+Sentence patterns and rules are text files (`patterns/*.txt`, in the notation described in `grammar`), and so
+are the words (`lexicon/*.txt`). The tags follow UD English for parts of speech and CoNLL-2003 for entities,
+with one addition: the name of a place that stands for its government or team is tagged ORG.
 """
 
 from __future__ import annotations

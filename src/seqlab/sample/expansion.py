@@ -1,4 +1,4 @@
-"""What patterns are compiled to: functions that write tokens.
+"""The functions that patterns are compiled into.
 
 Each takes a random number generator and a list, and appends the tokens of one expansion to the list.
 """
@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from random import Random
+from typing import Generic, TypeVar
 
 from seqlab.sample.surface import Token, capitalised
 
@@ -17,35 +18,34 @@ Emit = Callable[[Random, list[Token]], None]
 
 ENTITY_TYPES = ("PER", "LOC", "ORG", "MISC")
 
-_ENTITY_TAGS = {kind: (f"B-{kind}", f"I-{kind}") for kind in ENTITY_TYPES}
+T = TypeVar("T")
 
 
-def bounds_of(weights: Sequence[float]) -> list[float]:
-    """The points of [0, 1) between items drawn in proportion to their weights, for `bisect_right`."""
-    total = sum(weights)
-    return [part / total for part in accumulate(weights)][:-1]
+class WeightedChoice(Generic[T]):
+    """Items that are drawn in proportion to their weights."""
+
+    def __init__(self, items: Sequence[T], weights: Sequence[float]) -> None:
+        self.items = items
+        total = sum(weights)
+        self._bounds = [part / total for part in accumulate(weights)][:-1]
+
+    def draw(self, rng: Random) -> T:
+        """Return one item."""
+        return self.items[bisect_right(self._bounds, rng.random())]
 
 
 def literal(token: Token) -> Emit:
-    """Write one token."""
-
-    def emit(rng: Random, out: list[Token]) -> None:
-        out.append(token)
-
-    return emit
+    """Append one token."""
+    return lambda rng, out: out.append(token)
 
 
 def reference(rules: Mapping[str, Emit], name: str) -> Emit:
-    """Expand a rule, looked up by its name when it is needed, so that rules may be recursive."""
-
-    def emit(rng: Random, out: list[Token]) -> None:
-        rules[name](rng, out)
-
-    return emit
+    """Expand a rule, which is looked up at expansion time, so that rules can be recursive."""
+    return lambda rng, out: rules[name](rng, out)
 
 
 def sequence(nodes: list[Emit]) -> Emit:
-    """Expand one after another."""
+    """Expand all nodes in order."""
     if len(nodes) == 1:
         return nodes[0]
 
@@ -57,20 +57,15 @@ def sequence(nodes: list[Emit]) -> Emit:
 
 
 def choice(options: list[tuple[Emit, int]]) -> Emit:
-    """Expand one of several, drawn by their weights."""
+    """Expand one of several weighted nodes."""
     if len(options) == 1:
         return options[0][0]
-    bounds = bounds_of([weight for _, weight in options])
-    nodes = [node for node, _ in options]
-
-    def emit(rng: Random, out: list[Token]) -> None:
-        nodes[bisect_right(bounds, rng.random())](rng, out)
-
-    return emit
+    nodes: WeightedChoice[Emit] = WeightedChoice(*zip(*options, strict=True))
+    return lambda rng, out: nodes.draw(rng)(rng, out)
 
 
 def with_capital(node: Emit) -> Emit:
-    """Expand, and capitalise the first token written."""
+    """Expand a node and capitalise its first token."""
 
     def emit(rng: Random, out: list[Token]) -> None:
         start = len(out)
@@ -83,16 +78,13 @@ def with_capital(node: Emit) -> Emit:
 
 
 def entity(kind: str, node: Emit) -> Emit:
-    """Expand into one entity of a type; entities inside it are taken over by it."""
-    begin, inside = _ENTITY_TAGS[kind]
+    """Expand a node into one entity, which replaces any entities inside it."""
 
     def emit(rng: Random, out: list[Token]) -> None:
         start = len(out)
         node(rng, out)
-        tag = begin
         for position in range(start, len(out)):
             word, upos, _ = out[position]
-            out[position] = (word, upos, tag)
-            tag = inside
+            out[position] = (word, upos, f"B-{kind}" if position == start else f"I-{kind}")
 
     return emit

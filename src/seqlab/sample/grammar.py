@@ -1,26 +1,26 @@
-"""The pattern notation, and its compilation into functions that write tokens.
+"""The pattern notation, and its compilation into functions that append tokens.
 
-A pattern file is read line by line; an indented line continues the one before it::
+A pattern file is read line by line; an indented line continues the previous one::
 
     # a comment
-    genre: weight 10, lower 0.3           how often, and the share of each letter-case style
-    verdict.$n = {np.$n} {was.$n} <adj.any>       a rule; further lines with its name add to it
+    genre: weight 10, lower 0.3           weight of the genre, and share of each letter-case style
+    verdict.$n = {np.$n} {was.$n} <adj.any>       a rule; further lines with its name add alternatives
     - {per} said/VERB that/SCONJ {verdict.$n} .   a sentence pattern
 
-The right-hand side is a sequence of items with blanks between them:
+The right-hand side is a sequence of items separated by blanks:
 
 ==================  ==========================================================================
-`the`               a word whose tag does not depend on context (`lexicon/function_words.txt`)
+`the`               a word with a single possible tag (`lexicon/function_words.txt`)
 `said/VERB`         a word with its UPOS tag
-`<noun.thing.pl>`   a word drawn from a lexicon, in a form; or a computed slot (`<num.year>`)
+`<noun.thing.pl>`   a form of a word drawn from a lexicon, or a computed slot (`<num.year>`)
 `{np.sg}`           the expansion of a rule
-`[ a | b %3 | ]`    one of several, here the second three times as often; may be empty
-`?item`             the item or nothing, evenly
-`^ item`            the item with a capital at its start
+`[ a | b %3 | ]`    one alternative, here the second three times as often; may be empty
+`?item`             the item or nothing, with equal probability
+`^ item`            the item with its first letter capitalised
 `( items )`         the items in round brackets
-`PER( items )`      an entity; of nested entities the outermost counts
+`PER( items )`      an entity; only the outermost of nested entities is tagged
 `$n` `$g` `$f`      number (sg, pl), gender (m, f), verb form: in a rule's name, one rule for each
-                    value; otherwise drawn once for the whole pattern or alternative line
+                    value; otherwise one value is drawn for the whole pattern or alternative
 ==================  ==========================================================================
 """
 
@@ -60,7 +60,7 @@ _WEIGHT = re.compile(r"%(\d+)")
 
 @dataclass(frozen=True)
 class Pattern:
-    """One sentence pattern as written, with its weight and where it stands."""
+    """The text of a sentence pattern, with its weight and its location (`file:line`)."""
 
     text: str
     weight: int
@@ -69,7 +69,7 @@ class Pattern:
 
 @dataclass
 class PatternFile:
-    """The content of one pattern file; a file without a `genre` line holds rules only."""
+    """The contents of one pattern file; a file without a `genre` line contains rules only."""
 
     name: str
     weight: int = 0
@@ -79,10 +79,10 @@ class PatternFile:
 
 
 def read_pattern_file(name: str, text: str) -> PatternFile:
-    """Parse a pattern file into its genre line, rules and patterns.
+    """Parse the text of a pattern file.
 
     Raises:
-        SeqlabError: a line is neither a genre line, a rule nor a pattern.
+        SeqlabError: a line is not a genre line, a rule or a pattern.
     """
     result = PatternFile(name)
     for where, line in _logical_lines(name, text):
@@ -97,7 +97,7 @@ def read_pattern_file(name: str, text: str) -> PatternFile:
             result.rules.append((match[1], match[2], where))
         else:
             raise SeqlabError(
-                "this is not a line of the pattern notation",
+                "invalid line in a pattern file",
                 where=where,
                 expected="'genre: ...', 'rule = ...' or '- pattern'",
                 received=line,
@@ -125,11 +125,11 @@ def _split_weight(items: list[str]) -> tuple[list[str], int]:
 
 
 class Compiler:
-    """Compiles rules and patterns against one set of lexica.
+    """Compiles rules and patterns.
 
     Args:
-        slot: the function that writes a token for a slot's name; raises KeyError for an unknown slot.
-        function_words: word -> UPOS tag of the words that may be written without one.
+        slot: returns the function that appends a slot's tokens; raises KeyError for an unknown slot.
+        function_words: the UPOS tag of each word that patterns may contain without a tag.
     """
 
     def __init__(self, *, slot: Callable[[str], Emit], function_words: Mapping[str, str]) -> None:
@@ -140,7 +140,7 @@ class Compiler:
         self._used: dict[str, str] = {}
 
     def add_rule(self, name: str, text: str, where: str) -> None:
-        """Add one line of a rule; a name with variables adds a line to each of its rules."""
+        """Add alternatives to a rule, or to the rule of each value if its name contains variables."""
         bound = [variable for variable in _VARIABLES if variable in name]
         for values in product(*(_VARIABLES[variable] for variable in bound)):
             rule, body = name, text
@@ -149,10 +149,10 @@ class Compiler:
             self._alternatives.setdefault(rule, []).extend(self._options(body.split(), where))
 
     def finish(self) -> None:
-        """Bind the rules' names.
+        """Resolve references to rules, after all rules and patterns are added.
 
         Raises:
-            SeqlabError: an expansion names a rule that does not exist.
+            SeqlabError: a referenced rule does not exist.
         """
         self.rules.update({name: choice(options) for name, options in self._alternatives.items()})
         for name, where in self._used.items():
@@ -160,11 +160,11 @@ class Compiler:
                 raise SeqlabError("no such rule", where=where, received=f"{{{name}}}")
 
     def compile(self, text: str, where: str) -> Emit:
-        """The function that expands one pattern or rule body."""
+        """Return the function that expands a pattern or the body of a rule."""
         return choice(self._options(text.split(), where))
 
     def _options(self, items: list[str], where: str) -> list[tuple[Emit, int]]:
-        """Split at the top-level bars; draw each free variable once for an alternative."""
+        """Return the weighted alternatives, each with one expansion per value of its free variables."""
         options = []
         for part in _split_bars(items):
             body, weight = _split_weight(part)
@@ -220,9 +220,9 @@ class Compiler:
         upos = upos or self.function_words.get(word) or self.function_words.get(word.lower(), "")
         if not upos:
             raise SeqlabError(
-                "a word without a tag",
+                "word without a tag",
                 where=where,
-                expected="word/UPOS, or a word of lexicon/function_words.txt",
+                expected="word/UPOS, or a word in lexicon/function_words.txt",
                 received=item,
             )
         return literal((word, upos, "O"))
@@ -241,7 +241,7 @@ def _closing(items: list[str], start: int, where: str) -> int:
         depth += _depth_change(items[position])
         if depth == 0:
             return position
-    raise SeqlabError("a bracket is not closed", where=where, received=" ".join(items[start:]))
+    raise SeqlabError("unclosed bracket", where=where, received=" ".join(items[start:]))
 
 
 def _split_bars(items: list[str]) -> list[list[str]]:

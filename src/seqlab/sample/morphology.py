@@ -1,10 +1,9 @@
-"""Inflection: the forms of a noun or verb from its lexicon entry, and which article a word takes."""
+"""Inflection: the forms of nouns and verbs, and the choice between the articles `a` and `an`."""
 
 from __future__ import annotations
 
 import re
 
-NOUN_FORMS = ("sg", "pl")
 VERB_FORMS = ("base", "sg", "pl", "past", "part", "ing")
 
 _CONSONANT_Y = re.compile(r"[^aeiou]y$")
@@ -12,11 +11,11 @@ _SIBILANT = re.compile(r"(s|x|z|ch|sh)$")
 _VOWEL_SOUND = re.compile(
     r"(?!uni|use|usu|util|euro|one\b|once|ubiq|ura)[aeiou]|hour|honest|honou?r|heir|8|11$|18$|1[18],|[FLMNRSX][A-Z0-9]|F\b",
 )
-_ACRONYM_LIKE_YOU = re.compile(r"U[.A-Z]")
+_ACRONYM_WITH_U = re.compile(r"U[.A-Z]")
 
 
 def add_s(word: str) -> str:
-    """The plural of a regular noun, or the third person singular of a regular verb."""
+    """Return the plural of a regular noun, or the third person singular of a regular verb."""
     if _CONSONANT_Y.search(word):
         return word[:-1] + "ies"
     if _SIBILANT.search(word):
@@ -25,15 +24,15 @@ def add_s(word: str) -> str:
 
 
 def noun_forms(entry: str) -> dict[str, str]:
-    """The forms of a noun written `report` (regular) or `child:children`."""
+    """Return the singular and plural of a lexicon entry such as `report` (regular) or `child:children`."""
     singular, _, plural = entry.partition(":")
     return {"sg": singular, "pl": plural or add_s(singular)}
 
 
 def verb_forms(entry: str) -> dict[str, str]:
-    """The forms of a verb written `open`, `stop+` (doubles its consonant), `take:took:taken`.
+    """Return the forms of a lexicon entry: `open`, `stop+` (doubled consonant) or `take:took:taken`.
 
-    With one form after the base, past and participle are the same (`hold:held`).
+    The participle equals the past form if it is not given (`hold:held`).
     """
     base, _, irregular = entry.partition(":")
     doubling = base.endswith("+")
@@ -53,19 +52,12 @@ def verb_forms(entry: str) -> dict[str, str]:
     else:
         progressive = stem + "ing"
     third = {"go": "goes", "do": "does", "undergo": "undergoes", "have": "has"}.get(base) or add_s(base)
-    return {
-        "base": base,
-        "sg": third,
-        "pl": base,
-        "past": past,
-        "part": participle or past,
-        "ing": progressive,
-    }
+    return dict(zip(VERB_FORMS, (base, third, base, past, participle or past, progressive), strict=True))
 
 
 def takes_an(word: str) -> bool:
-    """Whether the indefinite article before this token is `an`."""
-    if _ACRONYM_LIKE_YOU.match(word):
+    """Return whether the indefinite article before this token is `an`."""
+    if _ACRONYM_WITH_U.match(word):
         return False
     if word[1:2].isupper() or (len(word) > 1 and word[1].isdigit() and word[0].isalpha()):
         return word[0] in "AEFHILMNORSX"

@@ -1,4 +1,4 @@
-"""Open vocabulary: names made of syllables, and words made by derivation and compounding."""
+"""Open vocabulary: names composed of syllables, and words formed by derivation and compounding."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from itertools import product
 from random import Random
 
 Stems = Mapping[str, Sequence[str]]
-"""What names and words are put together from: the sections of `lexicon/stems.txt`."""
+"""The sections of `lexicon/stems.txt`, from which names and words are composed."""
 
 
 def made_names(stems: Stems) -> dict[str, list[str]]:
-    """Lexicon name -> names made of syllables, always the same ones in the same order."""
+    """Return the lexica of names composed of syllables, in a fixed order."""
     return {
         "last.made": _syllables(stems, "surname_end", count=4000),
         "place.made": _syllables(stems, "town_end", count=2500),
@@ -35,7 +35,7 @@ def _syllables(stems: Stems, ending: str, *, count: int) -> list[str]:
 
 
 def made_words(stems: Stems) -> dict[str, list[str]]:
-    """Lexicon name -> open-class words made from stems, in an order that stays the same."""
+    """Return the lexica of words formed from stems, in a fixed order."""
     adjectives = [
         *_joined(stems, "adj_front", "adj_back", by="-"),
         *_joined(stems, "adj_noun", "adj_relation", by="-"),

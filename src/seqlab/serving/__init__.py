@@ -1,1 +1,1 @@
-"""Trained taggers in forms that other programs can use: SavedModel, ONNX, command line; and their proofs."""
+"""Export of trained taggers (SavedModel, ONNX, MLflow), parity checks, and tagging with an export."""

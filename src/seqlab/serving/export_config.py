@@ -1,4 +1,4 @@
-"""`config.json` beside an exported tagger: what it is, and what it was made with."""
+"""`config.json` of an export: tags, windows, corpus, scores and versions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 from seqlab.errors import SeqlabError
 
 FORMAT_VERSION = 1
-"""Raised when the signatures change, so that a program can tell an export that it does not know."""
+"""Incremented when the signatures change, so that programs recognise exports that they do not support."""
 
+_CORPUS = ("corpus", "title", "licence", "synthetic", "digest", "column")
 _SCORES = (
     "sentences",
     "tokens",
@@ -37,19 +38,18 @@ def export_config(
     scores: Mapping[str, Mapping[str, Any]],
     run: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The content of `config.json`.
+    """Return the content of `config.json`.
 
     Args:
         task: `ner` or `pos`.
-        tag_scheme: of the tags, null where they spell no spans.
-        tags: the tag vocabulary, in the order of the ids that the model gives.
-        max_length: tokens from which on a sentence is cut into windows.
+        tag_scheme: the scheme of the tags; None if tags do not encode spans.
+        tags: the tag vocabulary, in the order of tag ids.
+        max_length: maximum number of tokens in a window.
         overlap: tokens that neighbouring windows share.
-        corpus: what prepare wrote in corpus.json.
-        scores: by split, what evaluate wrote in evaluate.json.
-        run: what stands in run.json.
+        corpus: the content of corpus.json.
+        scores: the content of evaluate.json, by split.
+        run: the content of run.json.
     """
-    libraries = ("seqlab", "tensorflow", "keras", "numpy")
     return {
         "format_version": FORMAT_VERSION,
         "task": task,
@@ -57,27 +57,22 @@ def export_config(
         "tags": list(tags),
         "max_length": max_length,
         "overlap": overlap,
-        "corpus": {
-            name: corpus[name] for name in ("corpus", "title", "licence", "synthetic", "digest", "column")
-        },
-        "scores": {
-            split: {name: row[name] for name in _SCORES if name in row} for split, row in scores.items()
-        },
+        "corpus": {name: corpus[name] for name in _CORPUS},
+        "scores": {split: {k: row[k] for k in _SCORES if k in row} for split, row in scores.items()},
         "run_id": run["run_id"],
         "experiment": run["experiment"],
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in libraries}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name) for name in ("seqlab", "tensorflow", "keras", "numpy")},
+        },
     }
 
 
 def read_export_config(directory: Path, *, task: str | None = None) -> dict[str, Any]:
-    """Read and check `config.json` of an export.
-
-    Args:
-        directory: the export's folder.
-        task: the task that is wanted; None takes any.
+    """Read and check the `config.json` in `directory`; a `task` of None accepts any task.
 
     Raises:
-        SeqlabError: there is no export, it has another format version, or its task is another.
+        SeqlabError: there is no export, or its format version or task is another one.
     """
     path = directory / "config.json"
     try:
@@ -90,25 +85,26 @@ def read_export_config(directory: Path, *, task: str | None = None) -> dict[str,
             remedy="run `dvc repro` to train and export one, or name another with --model",
         ) from None
     except ValueError as error:
-        raise SeqlabError("not an export's config", where=str(path), received=str(error)) from None
-    received = config.get("format_version") if isinstance(config, dict) else None
-    if received != FORMAT_VERSION:
+        raise SeqlabError("config.json is not valid JSON", where=str(path), received=str(error)) from None
+    version = config.get("format_version") if isinstance(config, dict) else None
+    if version != FORMAT_VERSION:
+        received = repr(config)[:100]
+        if isinstance(config, dict):
+            received = f"{version} (seqlab {config.get('versions', {}).get('seqlab', 'unknown')})"
         raise SeqlabError(
             "the model was exported by an incompatible version of seqlab",
             where=str(path),
             expected=f"format_version {FORMAT_VERSION}",
-            received=f"{received} (seqlab {config.get('versions', {}).get('seqlab', 'unknown')})"
-            if isinstance(config, dict)
-            else repr(config)[:100],
-            remedy="export it again (`dvc repro`), or use the version of seqlab that made it",
+            received=received,
+            remedy="export it again (`dvc repro`), or use the version of seqlab that exported it",
         )
-    if task is not None and config["task"] != task:
+    if task not in (None, config["task"]):
         raise SeqlabError(
             "the model is for another task",
             where=str(directory),
-            expected=task,
+            expected=str(task),
             received=config["task"],
-            remedy=f"say --task {config['task']}, or name a {task} model with --model",
+            remedy=f"use --task {config['task']}, or name a {task} model with --model",
         )
     return dict(config)
 

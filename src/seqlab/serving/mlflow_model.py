@@ -1,10 +1,10 @@
-"""Exported taggers as MLflow models that take plain text."""
+"""Save an export as an MLflow model that takes raw text."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from importlib import metadata
+from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,55 +16,42 @@ if TYPE_CHECKING:
 EXAMPLE = ("Marie Curie was born in Warsaw.", "It's raining.")
 
 _PYFUNC = Path(__file__).with_name("mlflow_pyfunc.py")
-_REQUIRED = ("tensorflow", "numpy", "mlflow")
 
 
 def text_signature(*, spans: bool) -> ModelSignature:
-    """One column of text in, with or without a name; columns of lists, one row a sentence, out.
-
-    Args:
-        spans: whether the tags spell spans.
-    """
+    """Return the signature: one column of text in, one row with columns of lists per sentence out."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import Array, Object, Property
 
+    text, number = DataType.string, DataType.long
     columns = {
-        "tokens": DataType.string,
-        "tags": DataType.string,
-        "probabilities": DataType.double,
-        "starts": DataType.long,
-        "ends": DataType.long,
-    }
+        "tokens": text, "tags": text, "probabilities": DataType.double, "starts": number, "ends": number
+    }  # fmt: skip
     outputs = [ColSpec(Array(kind), name) for name, kind in columns.items()]
     if spans:
-        parts = {
-            "type": DataType.string,
-            "text": DataType.string,
-            "start": DataType.long,
-            "end": DataType.long,
-        }
-        span = Object([Property(name, kind) for name, kind in parts.items()])
-        outputs.append(ColSpec(Array(span), "spans"))
+        span = {"type": text, "text": text, "start": number, "end": number}
+        properties = [Property(name, kind) for name, kind in span.items()]
+        outputs.append(ColSpec(Array(Object(properties)), "spans"))
     return ModelSignature(inputs=Schema([ColSpec("string")]), outputs=Schema(outputs))
 
 
 def save_mlflow_model(
     export_dir: Path, folder: Path, *, spans: bool, metadata: Mapping[str, Any], run_id: str | None = None
 ) -> None:
-    """Saves an exported tagger as an MLflow model that needs TensorFlow and MLflow and nothing of ours.
+    """Save an export as an MLflow model that requires TensorFlow and MLflow but not seqlab.
 
-    The model is neither loaded nor called, so TensorFlow is not imported.
+    The model is not loaded, so TensorFlow is not imported.
 
     Args:
-        export_dir: the export's folder, with a SavedModel that has the signature `text`.
-        folder: where to save; it must not exist.
-        spans: whether the tags spell spans.
-        metadata: facts for programs, kept in the file `MLmodel`.
-        run_id: the run that made the model.
+        export_dir: the folder of a SavedModel with the signature `text`.
+        folder: the folder to write; it must not exist.
+        spans: whether the tags encode spans.
+        metadata: stored in the file `MLmodel`.
+        run_id: the run that trained the model.
 
     Raises:
-        SeqlabError: `export_dir` holds no SavedModel.
+        SeqlabError: `export_dir` contains no SavedModel.
     """
     import mlflow.pyfunc
     from mlflow.models import Model
@@ -84,9 +71,5 @@ def save_mlflow_model(
         signature=text_signature(spans=spans),
         input_example=list(EXAMPLE),
         metadata=dict(metadata),
-        pip_requirements=_installed(_REQUIRED),
+        pip_requirements=[f"{name}=={version(name)}" for name in ("tensorflow", "numpy", "mlflow")],
     )
-
-
-def _installed(libraries: Sequence[str]) -> list[str]:
-    return [f"{library}=={metadata.version(library)}" for library in libraries]

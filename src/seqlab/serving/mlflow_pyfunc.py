@@ -1,4 +1,4 @@
-"""How MLflow tags text with an exported tagger; copied into every model, so it imports nothing of ours."""
+"""The code of the MLflow model. It is copied into every model, so it must not import seqlab."""
 
 from __future__ import annotations
 
@@ -9,32 +9,24 @@ import mlflow
 
 
 class TextTagger(mlflow.pyfunc.PythonModel):
-    """Raw sentences in, one dictionary for each out.
-
-    The artifact `export` is the folder of the SavedModel, whose signature `text` is called.
-    """
+    """Tags raw sentences with the signature `text` of the SavedModel in the artifact `export`."""
 
     def load_context(self, context: Any) -> None:
-        """Loads the SavedModel; TensorFlow is imported here and not when a model is logged."""
+        """Load the SavedModel. TensorFlow is not imported when a model is logged."""
         import tensorflow as tf
 
-        self._model = tf.saved_model.load(str(Path(context.artifacts["export"])))  # keeps the weights alive
+        self._model = tf.saved_model.load(str(Path(context.artifacts["export"])))  # holds the weights
         self._function = self._model.signatures["text"]
 
-    # MLflow reads a signature of its own from a type hint on `model_input`, and warns of this one.
+    # A type hint on `model_input` would make MLflow infer another signature.
     def predict(  # type: ignore[no-untyped-def]
         self, context: Any, model_input, params: Any = None
     ) -> list[dict[str, Any]]:
-        """Tags sentences.
-
-        Args:
-            context: unused; MLflow passes it.
-            model_input: a list or array of strings, or a table whose only column holds them.
-            params: unused; MLflow passes it.
+        """Tag raw sentences: a string, a list or array of strings, or a table with one column of strings.
 
         Returns:
-            For each sentence `tokens`, their `tags`, `probabilities`, and places `starts` and `ends` in
-            characters; and where tags are spans `spans`, each with `type`, `text`, `start`, `end`.
+            For each sentence `tokens`, `tags`, `probabilities`, and the offsets `starts` and `ends` in
+            characters. If tags encode spans, also `spans`, each with `type`, `text`, `start` and `end`.
         """
         import tensorflow as tf
 
@@ -44,10 +36,8 @@ class TextTagger(mlflow.pyfunc.PythonModel):
             model_input = model_input.iloc[:, 0]
         texts = [model_input] if isinstance(model_input, str) else [str(text) for text in model_input]
         outputs = self._function(texts=tf.constant([text.encode() for text in texts], tf.string))
-        arrays = {name: tensor.numpy() for name, tensor in outputs.items()}
-        return [
-            _row(text, {name: array[i] for name, array in arrays.items()}) for i, text in enumerate(texts)
-        ]
+        columns = {name: tensor.numpy() for name, tensor in outputs.items()}
+        return [_row(text, {name: x[i] for name, x in columns.items()}) for i, text in enumerate(texts)]
 
 
 def _row(text: str, row: dict[str, Any]) -> dict[str, Any]:
@@ -61,17 +51,14 @@ def _row(text: str, row: dict[str, Any]) -> dict[str, Any]:
         "ends": ends,
     }
     if "span_types" in row:
-        spans = zip(row["span_types"], row["span_starts"].tolist(), row["span_ends"].tolist(), strict=True)
-        tagged["spans"] = [
-            {
-                "type": entity_type.decode(),
-                "text": text[starts[first] : ends[stop - 1]],
-                "start": starts[first],
-                "end": ends[stop - 1],
-            }
-            for entity_type, first, stop in spans
-            if first >= 0
-        ]
+        tagged["spans"] = []
+        for entity_type, first, stop in zip(
+            row["span_types"], row["span_starts"], row["span_ends"], strict=True
+        ):
+            if first >= 0:
+                span = {"start": starts[first], "end": ends[stop - 1]}
+                covered = text[span["start"] : span["end"]]
+                tagged["spans"].append({"type": entity_type.decode(), "text": covered, **span})
     return tagged
 
 

@@ -1,4 +1,4 @@
-"""The model card: what a tagger is, what it was trained on, how good it is, and where it fails."""
+"""The model card: what a tagger is, its training data, its scores, its errors and its exported forms."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _TASKS = {"ner": "named entities", "pos": "parts of speech"}
+_FORMS = {"keras": "Keras", "saved_model": "SavedModel", "onnx": "ONNX", "pyfunc": "MLflow model"}
+_SCORES = {
+    "span_f1": "span F1",
+    "span_precision": "span precision",
+    "span_recall": "span recall",
+    "token_accuracy": "token accuracy",
+}
 
 
 def model_card(
@@ -16,26 +23,29 @@ def model_card(
     section: Mapping[str, Any],
     commit: str,
     dirty: bool,
+    forms: Sequence[str],
+    unavailable: Mapping[str, str],
 ) -> str:
-    """The card as Markdown.
+    """Return the model card in Markdown.
 
     Args:
-        config: the export's `config.json`.
-        corpus: what prepare wrote in corpus.json.
-        scores: by split, what evaluate wrote in evaluate.json.
+        config: the content of the export's `config.json`.
+        corpus: the content of corpus.json.
+        scores: the content of evaluate.json, by split.
         section: the task's section of params.yaml.
-        commit: the Git commit that the model was exported at, or `none`.
-        dirty: whether files differed from that commit.
+        commit: the Git commit of the export, or `none`.
+        dirty: whether there were uncommitted changes.
+        forms: the exported forms, by the names of `runners.RUNNERS`.
+        unavailable: for each form that could not be exported, the reason.
     """
-    task = config["task"]
+    task, test = config["task"], scores["test"]
     encoder, head = section["encoder"]["type"], section["head"]["type"]
     parts = [
         f"# seqlab {task}: {_TASKS.get(task, task)} by a {encoder} tagger",
-        _what(config, encoder=encoder, head=head),
-        "## Trained on\n\n" + _corpus(corpus),
+        _description(config, encoder=encoder, head=head),
+        "## Training data\n\n" + _corpus(corpus),
         "## Scores\n\n" + _score_table(scores),
     ]
-    test = scores["test"]
     if corpus["synthetic"]:
         parts.append("**The corpus is synthetic: these scores say nothing about real text.**")
     if "per_type" in test:
@@ -44,27 +54,28 @@ def model_card(
     else:
         names = ("precision", "recall", "f1")
         parts.append("### By tag, on test\n\n" + _type_table(test["per_tag"], names, unit="tokens"))
-    spelling = " Spans are spelt in IOB2 here." if config["tag_scheme"] else ""
-    parts.append("## Known failures\n\n" + _failures(test.get("most_confused", []), spelling))
-    parts.append("## Intended use\n\n" + _use(corpus))
-    parts.append("## How to reproduce it\n\n" + _reproduce(config, commit=commit, dirty=dirty))
+    scheme = " Tags are in IOB2." if config["tag_scheme"] else ""
+    parts.append("## Most frequent errors\n\n" + _errors(test.get("most_confused", []), scheme))
+    parts.append("## Exported forms\n\n" + _exported_forms(forms, unavailable))
+    parts.append("## Intended use\n\n" + _intended_use(corpus))
+    parts.append("## How to reproduce it\n\n" + _reproduction(config, commit=commit, dirty=dirty))
     return "\n\n".join(parts) + "\n"
 
 
-def _what(config: Mapping[str, Any], *, encoder: str, head: str) -> str:
-    scheme = f", spelt in {config['tag_scheme']}" if config["tag_scheme"] else ""
+def _description(config: Mapping[str, Any], *, encoder: str, head: str) -> str:
+    scheme = f" in {config['tag_scheme']}" if config["tag_scheme"] else ""
     tags = ", ".join(f"`{tag}`" for tag in config["tags"][2:])
     return (
-        f"Tags each token of a sentence. Encoder: {encoder}; head: {head}. It knows "
+        f"Tags each token of a sentence. Encoder: {encoder}; head: {head}. "
         f"{len(config['tags']) - 2} tags{scheme}: {tags}."
     )
 
 
 def _corpus(corpus: Mapping[str, Any]) -> str:
-    beside = ", ".join(f"`{column}`" for column in corpus.get("auxiliary_columns", []))
+    auxiliary = ", ".join(f"`{column}`" for column in corpus.get("auxiliary_columns", []))
     lines = [
         f"- Corpus: {corpus['corpus']} ({corpus['title']}), column `{corpus['column']}`"
-        + (f", learned together with {beside}" if beside else ""),
+        + (f", with the auxiliary columns {auxiliary}" if auxiliary else ""),
         f"- Licence: {corpus['licence']}",
         f"- Digest: `{corpus['digest']}`",
     ]
@@ -76,21 +87,13 @@ def _corpus(corpus: Mapping[str, Any]) -> str:
 
 
 def _score_table(scores: Mapping[str, Mapping[str, Any]]) -> str:
-    names = {
-        "span_f1": "span F1",
-        "span_precision": "span precision",
-        "span_recall": "span recall",
-        "token_accuracy": "token accuracy",
-    }
-    shown = [name for name in names if name in scores["test"]]
-    rows = [[names[name], *(_with_interval(scores[split], name) for split in scores)] for name in shown]
-    return _table(["score", *scores], rows) + "\n\nIn brackets: 95 % intervals, by resampling sentences."
+    def cell(row: Mapping[str, Any], name: str) -> str:
+        interval = row.get(f"{name}_interval")
+        return f"{row[name]:.4f}" + (f" [{interval[0]:.4f}, {interval[1]:.4f}]" if interval else "")
 
-
-def _with_interval(row: Mapping[str, Any], name: str) -> str:
-    interval = row.get(f"{name}_interval")
-    low_high = f" [{interval[0]:.4f}, {interval[1]:.4f}]" if interval else ""
-    return f"{row[name]:.4f}{low_high}"
+    shown = [name for name in _SCORES if name in scores["test"]]
+    rows = [[_SCORES[name], *(cell(row, name) for row in scores.values())] for name in shown]
+    return _table(["score", *scores], rows) + "\n\nIn brackets: 95 % intervals, from resampled sentences."
 
 
 def _type_table(per_type: Mapping[str, Mapping[str, Any]], names: Sequence[str], *, unit: str) -> str:
@@ -101,37 +104,37 @@ def _type_table(per_type: Mapping[str, Mapping[str, Any]], names: Sequence[str],
     return _table(["type", "precision", "recall", "F1", f"{unit} in gold"], rows)
 
 
-def _failures(confused: Sequence[Mapping[str, Any]], spelling: str) -> str:
+def _errors(confused: Sequence[Mapping[str, Any]], scheme: str) -> str:
     if not confused:
-        return "No tag of test was wrong."
-    lines = [
-        "The tags most often taken for others on test; the token in question stands between `>>` and `<<`."
-        + spelling
-    ]
+        return "All tags of test are correct."
+    lines = [f"The most frequent confusions on test; `>>` and `<<` mark the token.{scheme}"]
     for row in confused:
         lines.append(
-            f"\n- `{row['gold']}` taken for `{row['predicted']}`: {row['count']} tokens, "
+            f"\n- `{row['predicted']}` instead of `{row['gold']}`: {row['count']} tokens, "
             f"{row['share']:.1%} of `{row['gold']}`"
         )
-        lines += [f"  - {_escaped(example)}" for example in row["examples"]]
+        lines += [f"  - `{example.replace('`', chr(39))}`" for example in row["examples"]]
     return "\n".join(lines)
 
 
-def _use(corpus: Mapping[str, Any]) -> str:
-    data = (
-        "for trying the pipeline out, and for nothing else"
-        if corpus["synthetic"]
-        else ("for text like that it was trained on: same language, same kind of writing")
-    )
+def _exported_forms(forms: Sequence[str], unavailable: Mapping[str, str]) -> str:
+    lines = [f"- {_FORMS[name]}" for name in forms]
+    lines += [f"- not available: {_FORMS[name]} ({reason})" for name, reason in unavailable.items()]
+    return "\n".join(lines)
+
+
+def _intended_use(corpus: Mapping[str, Any]) -> str:
+    texts = "text of the same language and kind as its training data"
     return (
-        f"It is made {data}. One sentence at a time, tokenised as the Penn Treebank is. Scores fall on "
-        "other domains, and a probability is no promise. Do not decide about people by its output alone."
+        f"For {'trying out the pipeline only' if corpus['synthetic'] else texts}. Input is one sentence at a "
+        "time, tokenised as in the Penn Treebank. Scores are lower in other domains, and probabilities are "
+        "not calibrated. Do not make decisions about people from its output alone."
     )
 
 
-def _reproduce(config: Mapping[str, Any], *, commit: str, dirty: bool) -> str:
+def _reproduction(config: Mapping[str, Any], *, commit: str, dirty: bool) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in config["versions"].items())
-    state = f"commit `{commit}`" + (" with changes that were not committed" if dirty else "")
+    state = f"commit `{commit}`" + (" with uncommitted changes" if dirty else "")
     return (
         f"From {state}:\n\n```\ngit checkout {commit}\nmake repro\n```\n\n"
         f"MLflow run `{config['run_id']}` of experiment `{config['experiment']}` has every parameter. "
@@ -142,7 +145,3 @@ def _reproduce(config: Mapping[str, Any], *, commit: str, dirty: bool) -> str:
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-def _escaped(example: str) -> str:
-    return "`" + example.replace("`", "'") + "`"

@@ -1,4 +1,4 @@
-"""Proof that every exported form tags as the trained model does: all of dev, each form in a fresh process."""
+"""Check that every exported form tags as the trained model does: all of dev, each form in a new process."""
 
 from __future__ import annotations
 
@@ -15,13 +15,9 @@ from typing import Any
 import numpy as np
 
 from seqlab.errors import SeqlabError
+from seqlab.serving import runners
+from seqlab.serving.reference import Batch
 
-RUNNERS = {
-    "keras": "run_keras.py",
-    "saved_model": "run_saved_model.py",
-    "onnx": "run_onnx.py",
-    "pyfunc": "run_pyfunc.py",
-}
 _PROCESSES = 2
 _SOURCES = Path(__file__).resolve().parents[2]
 
@@ -30,39 +26,43 @@ def check_parity(
     forms: Mapping[str, Path],
     *,
     sentences: Sequence[Sequence[str]],
-    rows: Mapping[str, np.ndarray],
+    batches: Sequence[Batch],
+    window: Mapping[str, int],
     expected: tuple[np.ndarray, np.ndarray],
     tag_names: Sequence[str],
 ) -> dict[str, dict[str, Any]]:
-    """Tag `sentences` with every form and compare with the trained model.
+    """Tag sentences with every form and compare the tags with those of the trained model.
 
     Args:
-        forms: by the names of `RUNNERS`, the exported file or folder.
-        sentences: tokens of real sentences, N in all.
-        rows: the same as ids, from `make_rows`.
-        expected: the trained model's tag ids int (N,) and their probabilities float (N,).
+        forms: the exported files or folders, by the names of `runners.RUNNERS`.
+        sentences: tokens of real sentences, N tokens in all.
+        batches: the same sentences as ids, from `make_batches`.
+        window: `max_length` and `overlap` of the windows of long sentences.
+        expected: the trained model's tag ids, int (N,), and their probabilities, float (N,).
         tag_names: the tag vocabulary.
 
     Returns:
         For each form and way of calling it: `tokens` compared, `differing_tags` (0), and
-        `max_probability_difference`. Sentences that cannot be given to a signature token for token (the text
-        signature finds its own tokens) are not counted.
+        `max_probability_difference`. A sentence is not compared if a form splits it into other tokens, as the
+        signature `text` may do.
 
     Raises:
-        SeqlabError: a tag differs, or a form could not be run.
+        SeqlabError: a tag differs, or a form cannot be run.
     """
     report: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        (folder / "sentences.json").write_text(json.dumps(list(map(list, sentences))), encoding="utf-8")
-        arrays: dict[str, Any] = dict(rows)
-        np.savez(folder / "rows.npz", **arrays)
+        written = {"sentences": list(map(list, sentences)), "window": dict(window)}
+        (folder / "sentences.json").write_text(json.dumps(written), encoding="utf-8")
+        arrays: dict[str, Any] = {
+            f"{name}/{number}": ids for number, batch in enumerate(batches) for name, ids in batch.items()
+        }
+        np.savez(folder / "batches.npz", **arrays)
         with ThreadPoolExecutor(_PROCESSES) as pool:
             pending = {form: pool.submit(run_form, form, path, folder) for form, path in forms.items()}
         for form, running in pending.items():
             results = running.result()
-            calls = sorted({name.partition("/")[0] for name in results})
-            for call in calls:
+            for call in sorted({name.partition("/")[0] for name in results}):
                 name = form if call == form else f"{form}:{call}"
                 received = results[f"{call}/tag_ids"], results[f"{call}/probabilities"]
                 report[name] = compare(
@@ -72,29 +72,29 @@ def check_parity(
 
 
 def run_form(form: str, path: Path, folder: Path) -> dict[str, np.ndarray]:
-    """What a form's runner wrote, run in a process that sees no GPU, and seqlab only where the form needs it.
+    """Return the output of a form's runner, which sees no GPU and imports seqlab only for `keras`.
 
     Raises:
-        SeqlabError: with the end of what the runner said, where it failed.
+        SeqlabError: the runner failed; the message contains the end of its stderr.
     """
     output = folder / f"{form}.npz"
-    runner = Path(__file__).with_name("runners") / RUNNERS[form]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    isolation = ["-I"]
+    isolation = "-I"
     if form == "keras":
-        isolation = []
-        environment["PYTHONPATH"] = os.pathsep.join(
-            filter(None, [str(_SOURCES), os.environ.get("PYTHONPATH", "")])
-        )
-    command = [sys.executable, *isolation, str(runner), str(path.resolve()), str(folder), str(output)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        isolation = "-P"  # the script's own folder has a package `onnx`
+        paths = [str(_SOURCES), os.environ.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    arguments = [str(runners.__file__), form, str(path.resolve()), str(folder), str(output)]
+    done = subprocess.run(
+        [sys.executable, isolation, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise SeqlabError(
-            f"the exported form {form!r} cannot be run in a fresh process",
+            f"the exported form {form!r} cannot be run in a new process",
             where=str(path),
             expected="exit status 0",
             received=f"exit status {done.returncode}\n{done.stderr.strip()[-2000:]}",
-            remedy="the model is kept as it was before; see the error above",
+            remedy="see the error above; the previous export is kept",
         )
     with np.load(output) as results:
         return dict(results)
@@ -108,10 +108,10 @@ def compare(
     sentences: Sequence[Sequence[str]],
     tag_names: Sequence[str],
 ) -> dict[str, Any]:
-    """Compare one form's tag ids and probabilities (N,) with the trained model's; -1 is a token not compared.
+    """Compare a form's tag ids and probabilities, both (N,), with the trained model's; ids of -1 are ignored.
 
     Raises:
-        SeqlabError: a tag differs; the first one is shown in its sentence.
+        SeqlabError: a tag differs; the message shows the first one in its sentence.
     """
     tag_ids, probabilities = received
     compared = tag_ids >= 0
@@ -127,8 +127,7 @@ def compare(
             expected=f"{tag_names[expected[0][place]]} (probability {expected[1][place]:.6f})",
             received=f"{tag_names[tag_ids[place]]} (probability {probabilities[place]:.6f}) for token "
             f"{position + 1}, {sentences[number][position]!r}, of {' '.join(sentences[number])[:200]!r}",
-            remedy="nothing was exported; the fault lies in the export, or in a layer that computes "
-            "otherwise at another padded length",
+            remedy="nothing was exported; the error is in the export, or in a layer that depends on padding",
         )
     difference = np.abs(probabilities - expected[1])[compared]
     return {

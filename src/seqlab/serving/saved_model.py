@@ -27,43 +27,40 @@ def export_saved_model(
 ) -> None:
     """Write a SavedModel with the signatures of `SIGNATURES` into `directory`.
 
-    `serving_default` takes sentences whose tokens are joined by one blank, `tokens` a matrix of tokens
-    padded with "", `ragged` flat tokens and row lengths, `text` raw sentences, and `ids` the batch
-    contract's ids. Vocabularies, character tables, tokeniser, decoding and span reading are in the graph.
+    `serving_default` takes sentences whose tokens are separated by one blank, `tokens` a matrix of tokens
+    padded with "", `ragged` concatenated tokens and row lengths, `text` raw sentences, and `ids` padded ids.
+    The graph contains vocabularies, character tables, tokeniser, decoding and the reading of spans.
 
     Args:
         tagger: the trained tagger, computing in float32.
-        directory: where to write; other files in it stay.
-        encoder: the vocabularies the tagger was trained with.
+        directory: the folder to write into; other files in it are kept.
+        encoder: the vocabularies that the tagger was trained with.
         tags: the tag vocabulary.
-        spans: whether its tags spell spans.
-        max_length: tokens from which on a sentence is cut into windows, as evaluation cuts it.
+        spans: whether the tags encode spans.
+        max_length: maximum number of tokens in a window, as in evaluation.
         overlap: tokens that neighbouring windows share.
 
     Raises:
-        SeqlabError: TensorFlow sees a GPU, whose operations the graph would then hold.
+        SeqlabError: TensorFlow sees a GPU, so the graph would contain operations for GPUs.
     """
     if tf.config.get_visible_devices("GPU"):
         raise SeqlabError(
-            "a graph made where a GPU is visible may not run without one",
+            "a graph traced while a GPU is visible may not run without one",
             where="export",
             expected="no visible GPU",
             received=", ".join(device.name for device in tf.config.get_visible_devices("GPU")),
-            remedy="call seqlab.modeling.device.select_device('cpu') before anything is computed",
+            remedy="call seqlab.modeling.device.select_device('cpu') before any computation",
         )
     module = GraphTagger(
         tagger, encoder=encoder, tags=tags, spans=spans, max_length=max_length, overlap=overlap
     )
-
-    @tf.function(
+    tag_ids = tf.function(
+        module.tag_ids,
         input_signature=[
             tf.TensorSpec([None, None], tf.int32, "token_ids"),
             tf.TensorSpec([None, None, encoder.max_token_length], tf.int32, "char_ids"),
             tf.TensorSpec([None, None], tf.int32, "shape_ids"),
-        ]
+        ],
     )
-    def ids(token_ids: Any, char_ids: Any, shape_ids: Any) -> dict[str, Any]:
-        return module.tag_ids(token_ids, char_ids, shape_ids)
-
-    signatures = (module.tag_sentences, module.tag_tokens, module.tag_ragged, module.tag_text, ids)
+    signatures = (module.tag_sentences, module.tag_tokens, module.tag_ragged, module.tag_text, tag_ids)
     tf.saved_model.save(module, str(directory), signatures=dict(zip(SIGNATURES, signatures, strict=True)))

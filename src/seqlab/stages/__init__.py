@@ -1,11 +1,13 @@
 """One thin module per DVC stage: read the parameters, load, call, write.
 
-`python -m seqlab.stages.train ner` is what dvc.yaml runs. A stage runs in the repository's working tree; its
-`DVC_ROOT` is the repository itself, which in queued experiments is another folder.
+dvc.yaml runs `sh src/stage.sh train ner`. A stage runs in the repository's working tree; `DVC_ROOT` is the
+repository itself, which is another folder if the stage is part of a queued experiment.
 """
 
 from __future__ import annotations
 
+import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -15,32 +17,51 @@ from seqlab.errors import SeqlabError
 
 
 def repository_root() -> Path:
-    """The repository's root, also where a stage runs in an experiment's temporary copy of it."""
+    """Return the repository's root, also in an experiment's temporary copy of it."""
     return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
-def say(text: str) -> None:
-    """Print a line of progress at once, also into a pipe."""
-    print(text, flush=True)
+def task_folders(task: str) -> tuple[Path, Path, Path]:
+    """Return the task's folders of prepared data, models and metrics."""
+    return Path("data/prepared") / task, Path("models") / task, Path("metrics") / task
 
 
-def run_stage(stage: Callable[..., None], arguments: list[str], *, names: tuple[str, ...] = ()) -> int:
-    """Call a stage with its command-line arguments; an error meant for the user comes without a traceback.
+def run_stage(stage: Callable[..., None], *names: str) -> int:
+    """Call a stage with its command-line arguments. Errors meant for the user have no traceback.
 
     Args:
         stage: called with the arguments by position.
-        arguments: `sys.argv[1:]`.
-        names: what the arguments are, for the usage line.
+        names: the names of the arguments.
 
     Returns:
-        The exit status: 0, 1 after an error, 2 where the arguments are not as `names` says.
+        The exit status: 0, or 1 after an error.
     """
-    if len(arguments) != len(names):
-        print(f"usage: python -m {stage.__module__} {' '.join(names)}", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(prog=f"sh src/stage.sh {stage.__name__}", description=stage.__doc__)
+    for name in names:
+        parser.add_argument(name)
+    arguments = parser.parse_args()
+    configure_logging()
     try:
-        stage(*arguments)
+        stage(**vars(arguments))
     except SeqlabError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+class _LineFormatter(logging.Formatter):
+    """A message alone, with its level if it is a warning or worse."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {text}"
+
+
+def configure_logging() -> None:
+    """Write the log of seqlab's modules, from level INFO, to standard output."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_LineFormatter())
+    package = logging.getLogger("seqlab")
+    package.handlers = [handler]
+    package.setLevel(logging.INFO)
+    package.propagate = False

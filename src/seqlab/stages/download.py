@@ -1,13 +1,16 @@
-"""Make or fetch the corpus into data/raw."""
+"""Make or download the corpus."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
 from seqlab.corpora.sources import fetch_source
 from seqlab.params import load_params
-from seqlab.stages import repository_root, run_stage, say
+from seqlab.stages import repository_root, run_stage
+
+logger = logging.getLogger("seqlab.stages")
 
 
 def download() -> None:
@@ -24,12 +27,11 @@ def download() -> None:
         dev_share=corpus.dev_share,
         tag_repair=corpus.tag_repair,
         task_columns={task: params.task(task).column for task in params.tasks},
-        say=say,
     )
     kind = "synthetic, " if manifest["synthetic"] else ""
     licence = manifest["licence"] or "licence not stated"
-    say(f"corpus {manifest['name']} ({kind}{licence}), digest {manifest['digest'][:12]}")
+    logger.info("corpus %s (%s%s), digest %s", manifest["name"], kind, licence, manifest["digest"][:12])
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage(download, sys.argv[1:]))
+    sys.exit(run_stage(download))

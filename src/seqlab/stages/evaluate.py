@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 
-from seqlab.atomic import write_json
-from seqlab.evaluation.tables import write_csv
+from seqlab.atomic import write_csv, write_json
 from seqlab.modeling.device import select_device
 from seqlab.params import load_params
 from seqlab.pipeline.record import record_evaluation
-from seqlab.stages import repository_root, run_stage, say
+from seqlab.stages import repository_root, run_stage, task_folders
+
+logger = logging.getLogger("seqlab.stages")
 
 
 def evaluate(task: str) -> None:
-    """Write data/predictions/<task>, metrics/<task>/{evaluate.json,scores.csv,confusion.csv}; log them."""
+    """Write data/predictions/TASK and metrics/TASK/{evaluate.json,scores.csv,confusion.csv}."""
     params = load_params()
-    say(f"loading the {task} tagger")
+    logger.info("loading the %s tagger", task)
     select_device("cpu" if params.device == "cpu" else "auto")
-    # Imported only now, since TensorFlow is to start in silence.
+    # Imported after `select_device`, which imports TensorFlow without its start-up messages.
     from seqlab.pipeline.evaluating import evaluate_task
 
-    prepared, models, metrics = (Path(top) / task for top in ("data/prepared", "models", "metrics"))
+    prepared, models, metrics = task_folders(task)
+    predictions = Path("data/predictions") / task
     evaluated = evaluate_task(
-        prepared,
-        models / "model.keras",
-        Path("data/predictions") / task,
-        task=params.task(task),
-        seed=params.seed,
-        say=say,
+        prepared, models / "model.keras", predictions, task=params.task(task), seed=params.seed
     )
     write_json(metrics / "evaluate.json", evaluated.scores)
     write_csv(metrics / "scores.csv", evaluated.bars)
@@ -40,8 +38,8 @@ def evaluate(task: str) -> None:
     )
     for split, scores in evaluated.scores.items():
         shown = [name for name in ("span_f1", "token_accuracy") if name in scores]
-        say(f"{task} {split}: " + ", ".join(f"{name} {scores[name]:.4f}" for name in shown))
+        logger.info("%s %s: %s", task, split, ", ".join(f"{name} {scores[name]:.4f}" for name in shown))
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage(evaluate, sys.argv[1:], names=("TASK",)))
+    sys.exit(run_stage(evaluate, "task"))

@@ -1,26 +1,24 @@
-"""Train one task's tagger and open its MLflow run."""
+"""Train one task's tagger and start its MLflow run."""
 
 from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
-from seqlab.atomic import replaced_file, write_json
-from seqlab.evaluation.tables import write_csv
+from seqlab.atomic import replaced_file, write_csv, write_json
 from seqlab.params import load_params
 from seqlab.pipeline.progress import TrainingProgress
-from seqlab.pipeline.record import curve_rows, start_training_run
-from seqlab.stages import repository_root, run_stage
+from seqlab.pipeline.record import log_epoch, log_training, start_training_run
+from seqlab.stages import repository_root, run_stage, task_folders
 
 
 def train(task: str) -> None:
-    """Write models/<task>/{model.keras,run.json}, metrics/<task>/{train.json,learning_curve.csv}."""
+    """Write models/TASK/{model.keras,run.json} and metrics/TASK/{train.json,learning_curve.csv}."""
     params = load_params()
-    prepared, models, metrics = (Path(top) / task for top in ("data/prepared", "models", "metrics"))
+    prepared, models, metrics = task_folders(task)
     corpus = json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))
     with start_training_run(task, params=params, corpus=corpus, root=repository_root()) as run:
-        # Only now, and in silence: TensorFlow takes seconds, and a store that is away should be told at once.
+        # TensorFlow takes seconds to import; an unreachable store is reported before that.
         from seqlab.modeling.device import select_device
 
         device = select_device(params.device)
@@ -28,7 +26,7 @@ def train(task: str) -> None:
 
         def on_epoch(row: dict[str, float]) -> None:
             progress.epoch(row)
-            run.epoch(row)
+            log_epoch(run, row)
 
         with TrainingProgress(f"{task} on {device}", epochs=params.task(task).training.epochs) as progress:
             trained = train_task(
@@ -43,10 +41,10 @@ def train(task: str) -> None:
             trained.save(made)
         summary = {**trained.summary, "device": device}
         write_json(metrics / "train.json", summary)
-        write_csv(metrics / "learning_curve.csv", curve_rows(trained.result.history))
-        run.trained(summary, trained.result.history)
+        write_csv(metrics / "learning_curve.csv", trained.curve_rows())
+        log_training(run, task, summary=summary, history=trained.result.history, corpus=corpus)
         run.save(models / "run.json")
 
 
 if __name__ == "__main__":
-    sys.exit(run_stage(train, sys.argv[1:], names=("TASK",)))
+    sys.exit(run_stage(train, "task"))

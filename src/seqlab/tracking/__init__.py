@@ -1,1 +1,1 @@
-"""MLflow: stores, runs, models and pictures. The only importer of mlflow; it takes plain dicts and paths."""
+"""MLflow runs, stores, registered models and figures. Takes plain dicts and paths."""

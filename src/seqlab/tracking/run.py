@@ -1,10 +1,9 @@
-"""One MLflow run, written to by several stages, that loses nothing when the server goes away."""
+"""One MLflow run that several stages write to and that loses nothing during an outage of the server."""
 
 from __future__ import annotations
 
 import json
 import logging
-import shutil
 import tempfile
 import time
 import traceback
@@ -14,37 +13,40 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from seqlab.atomic import write_json
-from seqlab.tracking.client import is_remote, mlflow_client
-from seqlab.tracking.names import LONGEST_PARAM, LONGEST_TAG, flatten, param_text, safe_key, shorten
+from seqlab.errors import SeqlabError
+from seqlab.tracking.client import is_remote, mlflow_client, without_credentials
+from seqlab.tracking.operations import (
+    MAX_PARAM_LENGTH,
+    MAX_TAG_LENGTH,
+    flatten,
+    param_text,
+    safe_key,
+    shorten,
+)
+from seqlab.tracking.pending import RunWriter
 from seqlab.tracking.provenance import current_user
-from seqlab.tracking.resume import find_or_replace_run, read_run_json
-from seqlab.tracking.store import StoreAwayError, prepare_store, resolve_tracking_uri
-from seqlab.tracking.writer import RunWriter
+from seqlab.tracking.store import DATABASE, StoreAwayError, prepare_store, resolve_tracking_uri, store_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 logger = logging.getLogger(__name__)
 
 ERROR_TAG = "error"
-SHORT_DIGEST = 12
+REPLACEMENT_TAG = "stands_in_for"
 
 
 class TrackedRun:
-    """A run with an explicit id; nothing of MLflow's "active run" is used, so runs can be open side by side.
+    """A run with an explicit id. MLflow's "active run" is not used, so several runs can be open at once.
 
-    Made by `start` or `resume`. Used as a context manager it ends FINISHED, FAILED with the error's text
-    in the tag `error` and its traceback in `error.txt`, or KILLED on Ctrl-C.
+    Create it with `start` or `resume`. As a context manager it ends the run as FINISHED, as FAILED with the
+    message in the tag `error` and the traceback in `error.txt`, or as KILLED on Ctrl-C.
 
-    A write that fails because the store cannot be reached is kept below `<root>/.seqlab/mlflow-pending/`
-    and sent, in order, by a later write, by the next `resume`, or by `replay_pending`. One warning tells
-    of it. Every other failure is raised.
-
-    Attributes:
-        run_id: the run's id.
-        experiment: the experiment's name.
-        experiment_id: the experiment's id in its store.
-        tracking_uri: the store, without credentials.
+    A write that fails because the store cannot be reached is kept on disk (see `seqlab.tracking.pending`) and
+    sent in order by a later write, by the next `resume`, or by `replay_pending`. The first such write logs a
+    warning. Every other failure is raised.
     """
 
     def __init__(self, *, root: Path, run_id: str, experiment: str, experiment_id: str) -> None:
@@ -54,8 +56,8 @@ class TrackedRun:
         self.experiment_id = experiment_id
         self._writer = RunWriter(root=root, run_id=run_id)
         self.tracking_uri = self._writer.tracking_uri
-        self._ended_before = False
-        self._failed_before = False
+        self._has_ended = False
+        self._may_have_failed = False
 
     @classmethod
     def start(
@@ -67,197 +69,160 @@ class TrackedRun:
         tags: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
     ) -> TrackedRun:
-        """Makes a new run; the store is made, or the server asked, first.
+        """Create a run, and its store and experiment if they do not exist.
 
-        Args:
-            root: the repository's root, where the store and pending writes lie (a stage's DVC_ROOT).
-            experiment: the experiment's name, made if it is missing.
-            run_name: what the run is called in the table of runs.
-            tags: see `set_tags`.
-            params: see `log_params`.
+        `root` is the repository's root (a stage's DVC_ROOT), which contains the store and pending writes.
 
         Raises:
-            SeqlabError: the store cannot be used; says why and what to do.
+            SeqlabError: the store cannot be used.
         """
         experiment_id = prepare_store(root, experiment)
-        client = mlflow_client(resolve_tracking_uri(root))
-        made = client.create_run(experiment_id, tags={"mlflow.user": current_user()}, run_name=run_name)
-        run = cls(root=root, run_id=made.info.run_id, experiment=experiment, experiment_id=experiment_id)
+        uri = resolve_tracking_uri(root)
+        with store_errors(uri):
+            created = mlflow_client(uri).create_run(
+                experiment_id, tags={"mlflow.user": current_user()}, run_name=run_name
+            )
+        run = cls(root=root, run_id=created.info.run_id, experiment=experiment, experiment_id=experiment_id)
         run.set_tags(tags or {})
         run.log_params(params or {})
         return run
 
     @classmethod
     def resume(cls, *, root: Path, run_json: Path) -> TrackedRun:
-        """Picks a run up again from the file that `save` wrote, and sends what is still pending of it.
+        """Open a run again from the file written by `save`, and send its pending writes.
 
-        If the server is away, everything goes to the journal. If the store has no such run (the result
-        came from DVC's cache, the store did not), a run of its own stands in for it, the same at every
-        later call, with the first run's id in the tag `stands_in_for`.
+        If the store is away, all writes are kept. If the store does not contain the run, because the result
+        was restored from DVC's cache, the first call creates a replacement that later calls open; its tag
+        `stands_in_for` contains the original id.
 
         Raises:
-            SeqlabError: the file is missing or is no run's file, or the store cannot be used.
+            SeqlabError: the file is missing or invalid, or the store cannot be used.
         """
         saved = read_run_json(run_json)
+        run_id, experiment, uri = saved["run_id"], saved["experiment"], resolve_tracking_uri(root)
+        running = {"kind": "status", "status": "RUNNING"}
         try:
-            experiment_id = prepare_store(root, saved["experiment"])
+            experiment_id = prepare_store(root, experiment)
+            with store_errors(uri):
+                found = _find_or_replace_run(mlflow_client(uri), saved, experiment_id)
         except StoreAwayError as error:
-            run = cls(
-                root=root,
-                run_id=saved["run_id"],
-                experiment=saved["experiment"],
-                experiment_id=str(saved.get("experiment_id", "")),
-            )
-            run._ended_before = True
-            run._writer.keep({"kind": "status", "status": "RUNNING"}, error)
+            experiment_id = str(saved.get("experiment_id", ""))
+            run = cls(root=root, run_id=run_id, experiment=experiment, experiment_id=experiment_id)
+            run._has_ended = run._may_have_failed = True
+            run._writer.keep(running, error)
             return run
-        client = mlflow_client(resolve_tracking_uri(root))
-        found = find_or_replace_run(client, saved, experiment_id, user=current_user())
-        run = cls(
-            root=root,
-            run_id=found.info.run_id,
-            experiment=saved["experiment"],
-            experiment_id=found.info.experiment_id,
-        )
-        run._ended_before = found.info.end_time is not None
-        run._failed_before = ERROR_TAG in found.data.tags
-        run._writer.write({"kind": "status", "status": "RUNNING"})
+        info = found.info
+        run = cls(root=root, run_id=info.run_id, experiment=experiment, experiment_id=info.experiment_id)
+        run._has_ended = info.end_time is not None
+        run._may_have_failed = ERROR_TAG in found.data.tags
+        run._writer.write(running)
         return run
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Logs parameters, nested ones with dotted keys.
+        """Log parameters, nested ones with dotted keys.
 
-        A value over 500 characters is cut, and stands in full in the artifact `params/<key>.txt`.
+        A value over 500 characters is truncated, and logged in full as the artifact `params/<key>.txt`.
         """
-        pairs = []
-        for key, value in flatten(params, separator="."):
-            name, text = safe_key(key), param_text(value)
-            pairs.append([name, shorten(text, LONGEST_PARAM)])
-            if len(text) > LONGEST_PARAM:
-                self.log_text(text, f"params/{name}.txt")
-        self._batch(params=pairs)
+        texts = {safe_key(key): param_text(value) for key, value in flatten(params, separator=".")}
+        for key, text in texts.items():
+            if len(text) > MAX_PARAM_LENGTH:
+                self._log_text(text, f"params/{key}.txt")
+        self._log_batch("params", [(key, shorten(text, MAX_PARAM_LENGTH)) for key, text in texts.items()])
 
-    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Logs numbers in one request, nested ones with keys joined by `/`: `{"dev": {"span_f1": 0.9}}`.
+    def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
+        """Log numbers, nested ones with keys joined by `/`: `{"dev": {"span_f1": 0.9}}`.
 
-        Characters of a key that MLflow refuses are written as `safe_key` does.
-
-        Args:
-            metrics: numbers; NaN and infinities are allowed.
-            step: the epoch, counted from 1 by convention; 0 if there is none.
+        `step` is the epoch, starting at 1, or 0 if the metrics do not belong to an epoch.
         """
-        now = _now_ms()
-        self._batch(
-            metrics=[
-                [safe_key(key), float(value), now, step or 0]
-                for key, value in flatten(metrics, separator="/")
-            ]
-        )
+        now_ms = _now_ms()
+        leaves = flatten(metrics, separator="/")
+        self._log_batch("metrics", [(safe_key(key), float(value), now_ms, step) for key, value in leaves])
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Sets tags; values are written as parameters are, and cut at 5000 characters."""
-        self._batch(
-            tags=[[safe_key(key), shorten(param_text(value), LONGEST_TAG)] for key, value in tags.items()]
-        )
+        """Set tags. Values are formatted like parameters and truncated to 5000 characters."""
+        texts = {safe_key(key): param_text(value) for key, value in tags.items()}
+        self._log_batch("tags", [(key, shorten(text, MAX_TAG_LENGTH)) for key, text in texts.items()])
 
-    def log_artifact(self, path: Path, name: str) -> None:
-        """Logs a file or a whole folder under `name`, a path in the run's artifacts (`plots/scores.png`)."""
-        folder, _, basename = name.rpartition("/")
-        if path.is_dir():
-            self._writer.write({"kind": "artifact", "file": str(path.resolve()), "artifact_path": name})
-        elif path.name == basename:
-            self._writer.write({"kind": "artifact", "file": str(path.resolve()), "artifact_path": folder})
-        else:
-            with tempfile.TemporaryDirectory() as scratch:
-                self.log_artifact(shutil.copyfile(path, Path(scratch) / basename), name)
-
-    def log_text(self, text: str, name: str) -> None:
-        """Logs text as an artifact in UTF-8."""
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch) / name.rpartition("/")[2]
-            path.write_text(text, encoding="utf-8")
-            self.log_artifact(path, name)
+    def log_artifact(self, path: Path, folder: str = "") -> None:
+        """Log a file into a folder of the run's artifacts, by default the root."""
+        self._writer.write({"kind": "artifact", "file": str(path.resolve()), "artifact_path": folder})
 
     def log_dict(self, values: Mapping[str, Any], name: str) -> None:
-        """Logs a mapping as a JSON artifact."""
-        self.log_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", name)
+        """Log a mapping as the JSON artifact `name`."""
+        self._log_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", name)
 
     def log_figure(self, figure: Figure, name: str) -> None:
-        """Logs a Matplotlib figure as a picture; the format is that of the name's ending."""
+        """Log a Matplotlib figure as the artifact `name`, whose suffix determines the format."""
+        folder, _, basename = name.rpartition("/")
         with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch) / name.rpartition("/")[2]
-            figure.savefig(path, dpi=120)
-            self.log_artifact(path, name)
+            figure.savefig(Path(scratch) / basename, dpi=120)
+            self.log_artifact(Path(scratch) / basename, folder)
 
     def log_dataset(
         self, *, name: str, digest: str, source: str, profile: Mapping[str, Any], context: str
     ) -> None:
-        """Logs a dataset as the run's input, so that it stands in the column Dataset of the table of runs.
+        """Log a dataset as an input of the run, for the column Dataset of the table of runs.
 
         Args:
-            name: the corpus's name, with the split if the run uses one alone.
-            digest: hash of its content; the table shows the first 12 characters, the profile holds all.
-            source: where it comes from, a path or a URL.
-            profile: counts and facts (sentences, tokens, tags, `synthetic`...).
-            context: what the run does with it: `train`, `dev` or `test`.
+            name: the corpus's name, with the split if the run uses only one.
+            digest: hash of the content; the table shows the first 12 characters, the profile contains all.
+            source: the path, URL or title of the dataset.
+            profile: counts and facts, such as `sentences`, `tokens` and `synthetic`.
+            context: the split: `train`, `dev` or `test`.
         """
+        source_type, key = ("http", "url") if is_remote(source) else ("local", "uri")
         self._writer.write(
             {
                 "kind": "dataset",
                 "name": name,
-                "digest": digest[:SHORT_DIGEST],
-                "source_type": "http" if is_remote(source) else "local",
-                "source": json.dumps({"url" if is_remote(source) else "uri": source}),
+                "digest": digest[:12],
+                "source_type": source_type,
+                "source": json.dumps({key: without_credentials(source)}),
                 "profile": json.dumps({**profile, "digest": digest}),
                 "context": context,
             }
         )
 
     def log_model_folder(
-        self,
-        folder: Path,
-        *,
-        name: str,
-        params: Mapping[str, Any],
-        tags: Mapping[str, Any],
-        metrics: Sequence[str],
+        self, folder: Path, *, name: str, tags: Mapping[str, Any], metrics: Sequence[str]
     ) -> str | None:
-        """Logs a folder that an MLflow flavour saved, as a model of this run (see `tracking.model`).
+        """Log a folder saved by an MLflow flavour as a model of this run, with the run's `metrics`.
+
+        The model's id is recorded in the folder's file `MLmodel`.
 
         Returns:
-            The logged model's id, or None if the store is away and the model waits to be sent.
+            The logged model's id, or None if the store is away and the model is sent later.
         """
         return self._writer.write(
             {
                 "kind": "model",
                 "file": str(folder.resolve()),
                 "name": name,
-                "params": {safe_key(key): param_text(value) for key, value in params.items()},
                 "tags": {safe_key(key): param_text(value) for key, value in tags.items()},
                 "metrics": [safe_key(key) for key in metrics],
             }
         )
 
     def finish(self, status: str = "FINISHED") -> None:
-        """Ends the run: FINISHED, FAILED or KILLED.
+        """End the run as FINISHED, FAILED or KILLED.
 
-        The end time is set once, so that the column Duration shows the training and not the
-        hours until a later stage picked the run up.
+        The end time is set only once, so that MLflow's Duration is that of the training and does not include
+        the time until a later stage.
         """
-        if status == "FINISHED" and self._failed_before:
+        if status == "FINISHED" and self._may_have_failed:
             self._writer.write({"kind": "delete_tag", "key": ERROR_TAG})
-        end_time_ms = None if self._ended_before else _now_ms()
+        end_time_ms = None if self._has_ended else _now_ms()
         self._writer.write({"kind": "status", "status": status, "end_time_ms": end_time_ms})
 
     def save(self, run_json: Path) -> None:
-        """Writes `run_id`, `experiment` and what helps to find them as JSON, all or nothing."""
-        own_store = self.tracking_uri == f"sqlite:///{self.root.resolve()}/mlflow.db"
+        """Write the run's ids and its store as JSON, for `resume`."""
+        own_store = self.tracking_uri == f"sqlite:///{self.root.resolve() / DATABASE}"
         content = {
             "run_id": self.run_id,
             "experiment": self.experiment,
             "experiment_id": self.experiment_id,
-            # Relative to the repository's root: the file travels through DVC's cache to other machines.
-            "tracking_uri": "sqlite:///mlflow.db" if own_store else self.tracking_uri,
+            # Relative to the repository's root, because DVC's cache shares the file between machines.
+            "tracking_uri": f"sqlite:///{DATABASE}" if own_store else self.tracking_uri,
         }
         write_json(run_json, content)
 
@@ -271,24 +236,73 @@ class TrackedRun:
             self.finish()
             return
         try:
-            self.set_tags({ERROR_TAG: str(error) or type(error).__name__})
-            self.log_text("".join(traceback.format_exception(error)), "error.txt")
+            self.set_tags({ERROR_TAG: without_credentials(str(error)) or type(error).__name__})
+            self._log_text(without_credentials("".join(traceback.format_exception(error))), "error.txt")
             self.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         except Exception as second:
-            # The first error is the one that the user must see.
-            logger.warning("MLflow run %s could not be marked as failed: %s", self.run_id, second)
+            # Only logged, so that the original error is the one that is raised.
+            reason = without_credentials(str(second))
+            logger.warning("MLflow run %s could not be marked as failed: %s", self.run_id, reason)
 
-    def _batch(
-        self,
-        *,
-        metrics: list[list[Any]] | None = None,
-        params: list[list[str]] | None = None,
-        tags: list[list[str]] | None = None,
-    ) -> None:
-        if metrics or params or tags:
-            self._writer.write(
-                {"kind": "batch", "metrics": metrics or [], "params": params or [], "tags": tags or []}
-            )
+    def _log_batch(self, entities: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            self._writer.write({"kind": "batch", entities: rows})
+
+    def _log_text(self, text: str, name: str) -> None:
+        self._writer.write({"kind": "text", "text": text, "name": name})
+
+
+def read_run_json(path: Path) -> dict[str, Any]:
+    """Read the file written by `TrackedRun.save`.
+
+    Raises:
+        SeqlabError: the file is missing, or does not contain `run_id` and `experiment`.
+    """
+    remedy = "run the train stage, which writes it (dvc repro), or fetch it (dvc pull)"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SeqlabError("there is no MLflow run to resume", where=str(path), remedy=remedy) from None
+    except ValueError as error:
+        content = error
+    if not isinstance(content, dict) or not all(
+        isinstance(content.get(key), str) for key in ("run_id", "experiment")
+    ):
+        raise SeqlabError(
+            "this file does not describe an MLflow run",
+            where=str(path),
+            expected="a JSON object with the strings run_id and experiment",
+            received=without_credentials(str(content))[:200],
+            remedy=remedy,
+        )
+    return content
+
+
+def _find_or_replace_run(client: MlflowClient, saved: Mapping[str, Any], experiment_id: str) -> Run:
+    from mlflow.exceptions import MlflowException
+
+    run_id = saved["run_id"]
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+    else:
+        if run.info.lifecycle_stage == "deleted":
+            logger.warning("MLflow run %s was deleted and is restored", run_id)
+            client.restore_run(run_id)
+        return run
+    replacements = client.search_runs([experiment_id], f"tags.{REPLACEMENT_TAG} = '{run_id}'", max_results=1)
+    if replacements:
+        return replacements[0]
+    logger.warning(
+        "the MLflow store does not contain run %s (created at %s); a new run of '%s' replaces it",
+        run_id,
+        without_credentials(str(saved.get("tracking_uri", "an unknown address"))),
+        saved["experiment"],
+    )
+    tags = {REPLACEMENT_TAG: run_id, "mlflow.user": current_user()}
+    return client.create_run(experiment_id, tags=tags, run_name=f"restored-{run_id[:8]}")
 
 
 def _now_ms() -> int:

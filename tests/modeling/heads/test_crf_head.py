@@ -15,7 +15,7 @@ LENGTHS = [4, 1, 3]
 MASK = np.arange(4) < np.array(LENGTHS)[:, None]
 WEIGHTS = MASK.astype("float32")
 GOLD = np.array([[2, 3, 4, 2], [3, 0, 0, 0], [2, 2, 3, 0]], "int32")
-# 4 may neither begin nor follow 2, and 3 may not end.
+# 4 neither starts a sentence nor follows 2.
 ALLOWED = {
     "start_allowed": [True, True, True, True, False],
     "transitions_allowed": [[True] * K, [True] * K, [True, True, True, True, False], [True] * K, [True] * K],
@@ -39,26 +39,21 @@ def logits():
 
 
 def allowed_sequences(head: CRFHead, row: np.ndarray, weights=None) -> dict[tuple[int, ...], float]:
-    """Scores of the sequences without reserved ids and, unless training is free, without forbidden moves."""
+    """Scores of the sequences without reserved ids and forbidden transitions."""
     weights = weights or [w.numpy() for w in (head.start, head.end, head.transitions)]
     rules = head.constraints
     return {
         tags: score
         for tags, score in sequence_scores(row, *weights).items()
         if min(tags) >= 2
-        and (
-            not head.constrained_training
-            or (
-                rules.start[tags[0]]
-                and rules.end[tags[-1]]
-                and all(rules.transitions[a][b] for a, b in pairwise(tags))
-            )
-        )
+        and rules.start[tags[0]]
+        and rules.end[tags[-1]]
+        and all(rules.transitions[a][b] for a, b in pairwise(tags))
     }
 
 
 def brute_force_loss(head: CRFHead, logits: np.ndarray, gold: np.ndarray, weights=None) -> float:
-    """The summed negative log-likelihood, unknown gold tags summed out."""
+    """The summed negative log-likelihood, with unknown gold tags marginalised out."""
     total = 0.0
     for row, tags, length in zip(logits, gold, LENGTHS, strict=True):
         scores = allowed_sequences(head, row[:length], weights)
@@ -71,21 +66,13 @@ def brute_force_loss(head: CRFHead, logits: np.ndarray, gold: np.ndarray, weight
     return total
 
 
-@pytest.mark.parametrize("arguments", [{}, ALLOWED, {**ALLOWED, "constrained_training": False}])
+@pytest.mark.parametrize("arguments", [{}, ALLOWED])
 def test_loss_is_the_negative_log_likelihood(logits, arguments):
     head = built(**arguments)
     total, weight = head.loss_sum(GOLD, logits, WEIGHTS)
     assert_allclose(total, brute_force_loss(head, logits, GOLD), rtol=1e-5)
     assert weight == 8
     assert_allclose(head.loss(GOLD, logits, WEIGHTS), total / 8, rtol=1e-6)
-
-
-def test_constrained_training_leaves_forbidden_sequences_out(logits):
-    losses = [
-        float(built(**ALLOWED, constrained_training=constrained).loss(GOLD, logits, WEIGHTS))
-        for constrained in (True, False)
-    ]
-    assert losses[0] < losses[1] - 0.01
 
 
 @pytest.mark.parametrize("arguments", [{}, ALLOWED])
@@ -111,7 +98,7 @@ def test_gradients_are_those_of_the_brute_force_loss(logits, arguments):
             assert_allclose(numbers[index], (losses[0] - losses[1]) / (2 * step), atol=2e-4)
 
 
-def test_an_unknown_gold_tag_is_summed_out(logits):
+def test_an_unknown_gold_tag_is_marginalised_out(logits):
     head = built(**ALLOWED)
     gold = GOLD.copy()
     gold[0, 1], gold[1, 0] = 1, 1
@@ -120,7 +107,7 @@ def test_an_unknown_gold_tag_is_summed_out(logits):
     assert weight == 6
 
 
-def test_gold_tags_that_break_a_constraint_contribute_nothing(logits):
+def test_gold_tags_that_violate_a_constraint_contribute_nothing(logits):
     head = built(**ALLOWED)
     gold = GOLD.copy()
     gold[1, 0] = 4
@@ -134,7 +121,7 @@ def test_gold_tags_that_break_a_constraint_contribute_nothing(logits):
     assert_array_equal(tape.gradient(total, tensor)[1], np.zeros((4, K)))
 
 
-def test_a_row_weighs_what_its_heaviest_token_weighs(logits):
+def test_a_sentence_has_the_weight_of_its_heaviest_token(logits):
     head = built()
     weighted = head.loss_sum(GOLD, logits, WEIGHTS * np.array([[2], [1], [0]], "float32"))
     single = [head.loss_sum(GOLD[[row]], logits[[row]], WEIGHTS[[row]])[0] for row in range(2)]
@@ -166,15 +153,8 @@ def test_probabilities_are_the_marginals(logits, arguments):
         assert_array_equal(probabilities[length:], np.zeros((4 - length, K)))
 
 
-def test_new_transitions_score_nothing(logits):
-    """Before training, a CRF decodes as each token for itself."""
+def test_initial_transitions_are_zero(logits):
+    """Before training, a CRF decodes each token independently."""
     head = CRFHead(num_tags=K)
     head.build((None, None, 2))
     assert_array_equal(head.decode(logits, MASK), np.where(MASK, np.argmax(logits, -1), 0))
-
-
-def test_config_keeps_every_argument():
-    config = CRFHead(num_tags=K, constrained_training=False, **ALLOWED).get_config()
-    assert config["constrained_training"] is False
-    assert config["transitions_allowed"] == ALLOWED["transitions_allowed"]
-    assert CRFHead.from_config(config).get_config() == config

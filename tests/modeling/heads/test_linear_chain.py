@@ -8,7 +8,7 @@ from brute_force_chain import log_sum_exp, sequence_scores, tag_probabilities
 from numpy.testing import assert_allclose, assert_array_equal
 
 from seqlab.modeling.heads.linear_chain import best_tags, log_partition, marginals, with_boundary_scores
-from seqlab.modeling.heads.tag_constraints import FORBIDDEN
+from seqlab.modeling.masks.masked_ops import MASKED_SCORE
 
 K = 3
 LENGTHS = [4, 1, 3, 2]
@@ -17,13 +17,13 @@ MASK = np.arange(4) < np.array(LENGTHS)[:, None]
 
 @pytest.fixture
 def scores():
-    """Emissions with garbage at padding, start, end and transitions with one move forbidden."""
+    """Emissions with large values at padding, start, end, and transitions, one of them forbidden."""
     random = np.random.default_rng(5)
     emissions, start, end, transitions = (
         random.normal(scale=2, size=shape).astype("float32") for shape in [(4, 4, K), (K,), (K,), (K, K)]
     )
     emissions[~MASK] *= 50
-    transitions[1, 2] = FORBIDDEN
+    transitions[1, 2] = MASKED_SCORE
     return emissions, start, end, transitions
 
 
@@ -40,7 +40,7 @@ def log_z(emissions, start, end, transitions, mask=MASK):
     return log_partition(with_boundary_scores(emissions, start, end, mask), transitions, mask)
 
 
-def test_boundary_scores_fall_on_the_first_and_last_real_token():
+def test_boundary_scores_are_added_to_the_first_and_last_real_token():
     result = with_boundary_scores(
         np.array([[[1.0], [1.0], [np.nan]], [[1.0], [np.nan], [np.nan]]], "float32"),
         np.array([10.0], "float32"),
@@ -54,7 +54,7 @@ def test_log_partition_is_the_sum_over_all_sequences(scores, sequences):
     assert_allclose(log_z(*scores), [log_sum_exp(list(s.values())) for s in sequences], rtol=1e-5)
 
 
-def test_marginals_are_the_share_of_the_sequences_with_the_tag(scores, sequences):
+def test_marginals_are_the_probability_of_the_sequences_with_the_tag(scores, sequences):
     emissions, start, end, transitions = scores
     result = marginals(with_boundary_scores(emissions, start, end, MASK), transitions, MASK)
     for row, length, sequence in zip(result, LENGTHS, sequences, strict=True):
@@ -72,7 +72,7 @@ def test_best_tags_is_the_best_of_all_sequences(scores, sequences):
 
 
 def test_gradients_are_those_of_the_sum_over_all_sequences(scores):
-    """Central differences on the brute-force sum in float64, for every score there is."""
+    """Central differences on the brute-force sum in float64, for every score."""
     tensors = [tf.constant(s) for s in scores]
     weights = np.array([1.0, 2.0, 0.5, 3.0])
     with tf.GradientTape() as tape:
@@ -114,7 +114,7 @@ def test_more_padding_changes_nothing(scores):
     )
 
 
-def test_a_wholly_padded_row_is_finite(scores):
+def test_a_fully_padded_row_is_finite(scores):
     mask = MASK.copy()
     mask[2] = False
     tensors = [tf.constant(s) for s in scores]
@@ -157,7 +157,7 @@ def test_xla_at_dynamic_length_agrees_with_eager(scores):
 
 
 def test_long_sentences_keep_their_precision():
-    """128 tokens, each sure of itself: one sequence has all the probability."""
+    """128 tokens with one large score each: one sequence has all the probability."""
     tags = np.random.default_rng(1).integers(0, K, size=(1, 128))
     emissions = np.eye(K, dtype="float32")[tags] * 30
     mask = np.ones((1, 128), bool)

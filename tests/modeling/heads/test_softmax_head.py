@@ -42,16 +42,16 @@ def test_label_smoothing_spreads_over_the_tags_that_can_be_predicted():
     head = SoftmaxHead(num_tags=5, label_smoothing=0.3)
     log_p = log_softmax([1, 2, 0.5])
     wanted = -(0.7 * log_p[1] + 0.1 * log_p.sum())
-    assert_allclose(head.loss(np.array([[3]]), LOGITS[:, :1]), wanted, rtol=1e-6)
+    assert_allclose(head.loss(np.array([[3]]), LOGITS[:, :1], WEIGHTS[:, :1]), wanted, rtol=1e-6)
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0])
-def test_label_smoothing_out_of_range_is_refused(smoothing):
+def test_label_smoothing_out_of_range_is_an_error(smoothing):
     with pytest.raises(SeqlabError, match="label_smoothing: label smoothing out of range"):
         SoftmaxHead(num_tags=5, label_smoothing=smoothing)
 
 
-def test_without_constraints_decoding_takes_each_tokens_best_tag():
+def test_without_constraints_decoding_returns_the_best_tag_of_each_token():
     head = SoftmaxHead(num_tags=5)
     assert_array_equal(head.decode(LOGITS, WEIGHTS > 0), [[3, 4, 0]])
 
@@ -68,10 +68,10 @@ def test_constrained_decoding_is_the_best_of_all_allowed_sequences():
     logits[..., :2] = -1e9
     lengths = random.integers(1, 5, size=20)
     decoded = np.array(head.decode(logits, np.arange(4) < lengths[:, None]))
-    scores = [head.constraints.start_scores, head.constraints.end_scores, head.constraints.transition_scores]
+    scores = [np.array(scores) for scores in head.constraint_scores()]
     for row, length, tags in zip(logits, lengths, decoded, strict=True):
         log_p = np.array([log_softmax(token) for token in row[:length]])
-        sequences = sequence_scores(log_p, *map(np.array, scores))
+        sequences = sequence_scores(log_p, *scores)
         assert tuple(tags[:length]) == max(sequences, key=sequences.get)
 
 
@@ -79,10 +79,3 @@ def test_probabilities_are_a_softmax():
     probabilities = np.array(SoftmaxHead(num_tags=5).probabilities(LOGITS, WEIGHTS > 0))
     assert_allclose(probabilities[0, 0, 2:], np.exp(log_softmax([1, 2, 0.5])), rtol=1e-5)
     assert_array_equal(probabilities[0, 2], np.zeros(5))
-
-
-def test_config_keeps_every_argument():
-    config = SoftmaxHead(num_tags=3, label_smoothing=0.2, start_allowed=(True, True, True)).get_config()
-    assert config["label_smoothing"] == 0.2
-    assert config["start_allowed"] == [True, True, True]
-    assert SoftmaxHead.from_config(config).get_config() == config

@@ -1,15 +1,14 @@
-"""What holds of both heads."""
+"""Checks that apply to both heads."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
 import keras
-import layer_checks
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_checks import LayerCase, check_fresh_process_reload, check_layer, feature_inputs
+from layer_cases import CONSTRAINTS
 from numpy.testing import assert_allclose, assert_array_equal
 
 from seqlab.errors import SeqlabError
@@ -17,20 +16,10 @@ from seqlab.modeling.heads.crf_head import CRFHead
 from seqlab.modeling.heads.softmax_head import SoftmaxHead
 
 K = 5
-# <pad>, <unk>, O, B, I: I neither begins a sentence nor follows O.
-CONSTRAINTS = {
-    "start_allowed": [True, True, True, True, False],
-    "transitions_allowed": [[True] * K, [True] * K, [True, True, True, True, False], [True] * K, [True] * K],
-}
 HEADS = {
     "softmax": lambda: SoftmaxHead(num_tags=K, label_smoothing=0.1),
-    "softmax_constrained": lambda: SoftmaxHead(num_tags=K, **CONSTRAINTS),
-    "crf": lambda: CRFHead(num_tags=K, **CONSTRAINTS),
-}
-# Calling a CRF does not use its transitions: its gradients are those of the loss, tested below.
-CASES = {
-    "softmax": LayerCase(factory=HEADS["softmax"], inputs=feature_inputs, zero_at_padding=False),
-    "crf": LayerCase(factory=HEADS["crf"], inputs=feature_inputs, zero_at_padding=False, has_gradient=False),
+    "softmax_constrained": lambda: SoftmaxHead(**CONSTRAINTS),
+    "crf": lambda: CRFHead(**CONSTRAINTS),
 }
 LENGTHS = np.array([4, 1, 3, 2])
 MASK = np.arange(4) < LENGTHS[:, None]
@@ -39,7 +28,7 @@ TAG_IDS = np.where(MASK, [[2, 3, 4, 2], [3, 0, 0, 0], [2, 2, 2, 0], [3, 4, 0, 0]
 
 @pytest.fixture(params=HEADS)
 def head(request):
-    """A head over D = 6 with weights that are nowhere zero."""
+    """A head over D = 6 with weights that are not zero."""
     head = HEADS[request.param]()
     head.build((None, None, 6))
     random = np.random.default_rng(2)
@@ -53,21 +42,7 @@ def x():
     return np.random.default_rng(3).normal(size=(4, 4, 6)).astype("float32")
 
 
-def test_the_softmax_head_passes_the_layer_checks(tmp_path):
-    check_layer(CASES["softmax"], tmp_path)
-
-
-def test_the_crf_head_passes_the_layer_checks(tmp_path, monkeypatch):
-    # It differentiates what calling the layer uses; half precision is tested below, through the loss.
-    monkeypatch.setattr(layer_checks, "check_low_precision", lambda *_: None)
-    check_layer(CASES["crf"], tmp_path)
-
-
-def test_reload_in_a_fresh_process(tmp_path):
-    check_fresh_process_reload(CASES, tmp_path, ["seqlab.modeling.heads"])
-
-
-def test_logits_never_favour_a_reserved_id(head, x):
+def test_the_logits_of_reserved_ids_are_masked(head, x):
     logits = np.array(head(x))
     assert logits.dtype == np.float32
     assert_array_equal(logits[..., :2], np.full((4, 4, 2), -1e9, "float32"))
@@ -81,23 +56,15 @@ def test_the_reserved_ids_have_probability_zero(head, x):
 
 
 def test_constraints_hold_on_decoded_tags(head, x):
-    """Scores that shout for a forbidden tag everywhere: I at the start and after O."""
-    shouting = (
-        np.array(head(x)) + np.where(np.arange(K) == 4, 50.0, 0.0) + np.where(np.arange(K) == 2, 49.0, 0)
-    )
-    tags = np.array(head.decode(shouting.astype("float32"), MASK))
+    """The scores prefer a forbidden tag everywhere: I at the start and after O."""
+    logits = np.array(head(x)) + np.array([0, 0, 49, 0, 50], "float32")
+    tags = np.array(head.decode(logits, MASK))
     assert tags.dtype == np.int32
     assert_array_equal(tags[~MASK], 0)
     assert np.all(tags[MASK] >= 2)
     for row, length in zip(tags, LENGTHS, strict=True):
         assert all(head.constraints.transitions[a][b] for a, b in pairwise(row[:length]))
         assert head.constraints.start[row[0]]
-
-
-def test_decoding_without_a_mask_takes_every_token_for_real(head, x):
-    logits = head(x)
-    assert_array_equal(head.decode(logits), head.decode(logits, np.ones((4, 4), bool)))
-    assert_array_equal(head.probabilities(logits), head.probabilities(logits, np.ones((4, 4), bool)))
 
 
 def test_garbage_at_padding_changes_nothing(head, x):
@@ -122,7 +89,7 @@ def test_longer_padding_changes_nothing(head, x):
     assert_allclose(head.probabilities(wider, mask)[:, :4], head.probabilities(logits, MASK), atol=1e-6)
 
 
-def test_a_batch_loses_what_its_sentences_lose_alone(head, x):
+def test_the_loss_of_a_batch_is_the_sum_over_its_sentences(head, x):
     logits = np.array(head(x))
     alone = [
         head.loss_sum(TAG_IDS[[row], :length], logits[[row], :length], np.ones((1, length), "float32"))
@@ -134,13 +101,8 @@ def test_a_batch_loses_what_its_sentences_lose_alone(head, x):
     assert_allclose(head.loss(TAG_IDS, logits, MASK.astype("float32")), total / 10, rtol=1e-6)
 
 
-def test_without_weights_every_tagged_token_counts_once(head, x):
-    logits = head(x)
-    assert head.loss(TAG_IDS, logits) == head.loss(TAG_IDS, logits, MASK.astype("float32"))
-
-
-def test_rows_that_weigh_nothing_contribute_nothing(head, x):
-    """Rows that fill up a batch hold a token, weigh 0, and may even be NaN."""
+def test_rows_with_weight_zero_contribute_nothing(head, x):
+    """Rows that fill a batch contain a token with weight 0, and may even be NaN."""
     weights = MASK.astype("float32")
     weights[[1, 3]] = 0
     filled = x.copy()
@@ -149,7 +111,7 @@ def test_rows_that_weigh_nothing_contribute_nothing(head, x):
     assert_allclose(head.loss(TAG_IDS, head(filled), weights), kept, rtol=1e-6)
 
 
-def test_a_tagged_token_that_weighs_nothing_is_padding(head, x):
+def test_a_tagged_token_with_weight_zero_is_padding(head, x):
     weights = MASK.astype("float32")
     weights[0, 2:] = 0
     tag_ids = TAG_IDS.copy()
@@ -176,7 +138,7 @@ def test_padding_has_no_gradient(head, x):
     assert np.all(np.any(gradient[MASK] != 0, axis=-1))
 
 
-def test_training_under_xla_lowers_the_loss(head, x):
+def test_training_under_xla_reduces_the_loss(head, x):
     optimizer = keras.optimizers.Adam(0.1)
     x, weights = tf.constant(x), tf.constant(MASK, "float32")
 
@@ -192,16 +154,13 @@ def test_training_under_xla_lowers_the_loss(head, x):
     assert losses[-1] < 0.5 * losses[0]
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_graph_and_xla_at_dynamic_length_agree_with_eager(head, x, jit_compile):
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, None), tf.int32),
-            tf.TensorSpec((None, None, 6)),
-            tf.TensorSpec((None, None), tf.bool),
-        ],
-        jit_compile=jit_compile,
-    )
+def test_graph_and_xla_at_dynamic_length_agree_with_eager(head, x):
+    signature = [
+        tf.TensorSpec((None, None), tf.int32),
+        tf.TensorSpec((None, None, 6)),
+        tf.TensorSpec((None, None), tf.bool),
+    ]
+
     def everything(tag_ids, x, mask):
         with tf.GradientTape() as tape:
             logits = head(x, mask=mask, training=True)
@@ -209,36 +168,14 @@ def test_graph_and_xla_at_dynamic_length_agree_with_eager(head, x, jit_compile):
         gradients = tape.gradient(loss, head.trainable_variables)
         return loss, gradients, head.decode(logits, mask), head.probabilities(logits, mask)
 
-    for rows, length in ((4, 4), (3, 1)):
-        arguments = TAG_IDS[:rows, :length], x[:rows, :length], MASK[:rows, :length]
-        eager = keras.tree.flatten(everything.python_function(*map(tf.constant, arguments)))
-        for one, other in zip(keras.tree.flatten(everything(*arguments)), eager, strict=True):
-            assert_allclose(one, other, atol=1e-5)
-    assert everything.experimental_get_tracing_count() == 1
-
-
-def test_a_saved_model_decodes_at_any_length(head, x, tmp_path):
-    archive = keras.export.ExportArchive()
-    archive.track(head)
-    archive.add_endpoint(
-        "tag",
-        lambda x, mask: head.decode(head(x, mask=mask), mask),
-        input_signature=[tf.TensorSpec((None, None, 6)), tf.TensorSpec((None, None), tf.bool)],
-    )
-    archive.write_out(tmp_path / "export", verbose=False)
-    again = tf.saved_model.load(tmp_path / "export")
-    for length in (4, 1):
-        x_part, mask = tf.constant(x[:, :length]), tf.constant(MASK[:, :length])
-        assert_array_equal(again.tag(x_part, mask), head.decode(head(x_part), mask))
-
-
-def test_a_reloaded_head_has_equal_loss_and_decodes_equally(head, x, tmp_path):
-    inputs = keras.Input((None, 6))
-    keras.Model(inputs, head(inputs)).save(tmp_path / "head.keras")
-    again = keras.saving.load_model(tmp_path / "head.keras").layers[-1]
-    logits = head(x)
-    assert again.loss(TAG_IDS, again(x)) == head.loss(TAG_IDS, logits)
-    assert_array_equal(again.decode(logits, MASK), head.decode(logits, MASK))
+    for jit_compile in (False, True):
+        graph = tf.function(everything, input_signature=signature, jit_compile=jit_compile)
+        for rows, length in ((4, 4), (3, 1)):
+            arguments = TAG_IDS[:rows, :length], x[:rows, :length], MASK[:rows, :length]
+            eager = keras.tree.flatten(everything(*map(tf.constant, arguments)))
+            for one, other in zip(keras.tree.flatten(graph(*arguments)), eager, strict=True):
+                assert_allclose(one, other, atol=1e-5)
+        assert graph.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -249,16 +186,16 @@ def test_scores_are_float32_under_mixed_precision(policy, x):
             head = factory()
             logits = head(x.astype("float16"))
             assert logits.dtype == "float32"
-            assert head.loss(TAG_IDS, logits).dtype == "float32"
+            assert head.loss(TAG_IDS, logits, MASK).dtype == "float32"
             assert {v.dtype for v in head.trainable_variables} == {"float32"}
-            # As a tagger's own call would run it: the policy around it must not round the head's weights.
+            # As in the call of a mixed-precision tagger, which must not round the head's weights.
             with keras.src.backend.AutocastScope("float16"):
-                assert head.probabilities(logits).dtype == "float32"
+                assert head.probabilities(logits, MASK).dtype == "float32"
     finally:
         keras.config.set_dtype_policy("float32")
 
 
 @pytest.mark.parametrize("head_type", [SoftmaxHead, CRFHead])
-def test_bad_constraints_are_refused(head_type):
-    with pytest.raises(SeqlabError, match="start_allowed: wrong number of tags"):
+def test_invalid_constraints_are_an_error(head_type):
+    with pytest.raises(SeqlabError, match="start_allowed: the constraints do not fit"):
         head_type(num_tags=3, start_allowed=[True])

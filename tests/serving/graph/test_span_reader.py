@@ -15,26 +15,26 @@ def read(sentences: list[list[str]]) -> list[list[tuple[str, int, int]]]:
     ids = [TAGS.index(tag) for sentence in sentences for tag in sentence]
     lengths = [len(sentence) for sentence in sentences]
     spans = READER(tf.constant(ids, tf.int32), tf.constant(lengths, tf.int64))
-    rows = zip(spans.types.numpy(), spans.starts.numpy(), spans.ends.numpy(), strict=True)
+    rows = zip(*(spans[f"span_{name}"].numpy() for name in ("types", "starts", "ends")), strict=True)
     return [
         [(kind.decode(), int(start), int(end)) for kind, start, end in zip(*row, strict=True) if start >= 0]
         for row in rows
     ]
 
 
-def test_spans_are_padded_to_the_most_of_a_sentence() -> None:
+def test_spans_are_padded_to_the_largest_number_in_a_sentence() -> None:
     ids = [TAGS.index(tag) for tag in ("S-PER", "B-PER", "E-PER", "O")]
     spans = READER(tf.constant(ids), tf.constant([3, 0, 1], tf.int64))
-    assert spans.types.numpy().tolist() == [[b"PER", b"PER"], [b"", b""], [b"", b""]]
-    assert spans.starts.numpy().tolist() == [[0, 1], [-1, -1], [-1, -1]]
-    assert spans.ends.numpy().tolist() == [[1, 3], [-1, -1], [-1, -1]]
+    assert spans["span_types"].numpy().tolist() == [[b"PER", b"PER"], [b"", b""], [b"", b""]]
+    assert spans["span_starts"].numpy().tolist() == [[0, 1], [-1, -1], [-1, -1]]
+    assert spans["span_ends"].numpy().tolist() == [[1, 3], [-1, -1], [-1, -1]]
 
 
-def test_no_span_reaches_into_the_next_sentence() -> None:
+def test_spans_end_with_their_sentence() -> None:
     assert read([["B-PER", "I-PER"], ["I-PER", "E-PER"]]) == [[("PER", 0, 2)], [("PER", 0, 2)]]
 
 
-def test_nothing_at_all() -> None:
+def test_a_batch_without_tags_has_no_spans() -> None:
     assert read([]) == []
     assert read([[]]) == [[]]
 

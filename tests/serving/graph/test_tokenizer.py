@@ -12,15 +12,16 @@ TOKENIZE = tf.function(TOKENIZER.__call__, input_signature=[tf.TensorSpec([None]
 
 
 def tokenize(*texts: str) -> list[str]:
-    """The tokens of each text, joined by blanks; their places are checked on the way."""
-    found = TOKENIZE(tf.constant([text.encode() for text in texts], tf.string))
-    tokens = [token.decode() for token in found.tokens.numpy()]
-    rows = [text for text, n in zip(texts, found.row_lengths.numpy(), strict=True) for _ in range(n)]
+    """Return the tokens of each text, joined by blanks; also check their offsets."""
+    found, row_lengths, offsets = TOKENIZE(tf.constant([text.encode() for text in texts], tf.string))
+    tokens = [token.decode() for token in found.numpy()]
+    rows = [text for text, n in zip(texts, row_lengths.numpy(), strict=True) for _ in range(n)]
     for i, (token, text) in enumerate(zip(tokens, rows, strict=True)):
-        assert text[found.starts[i] : found.ends[i]] == token
-        assert text.encode()[found.byte_starts[i] : found.byte_ends[i]] == token.encode()
+        assert text[offsets["token_starts"][i] : offsets["token_ends"][i]] == token
+        byte_offsets = slice(offsets["token_byte_starts"][i], offsets["token_byte_ends"][i])
+        assert text.encode()[byte_offsets] == token.encode()
     lines, first = [], 0
-    for n in found.row_lengths.numpy():
+    for n in row_lengths.numpy():
         lines.append(" ".join(tokens[first : first + n]))
         first += n
     return lines
@@ -58,25 +59,25 @@ def test_examples(text: str, expected: str) -> None:
     assert tokenize(text) == [expected]
 
 
-def test_a_batch_is_its_texts() -> None:
+def test_texts_do_not_depend_on_their_batch() -> None:
     texts = ["It's one.", "", 'Two, "three"', "   ", "four"]
     assert tokenize(*texts) == [tokenize(text)[0] for text in texts]
 
 
 def test_no_texts() -> None:
-    found = TOKENIZE(tf.constant([], tf.string))
-    assert [tuple(part.shape) for part in found] == [(0,)] * 6
+    tokens, row_lengths, offsets = TOKENIZE(tf.constant([], tf.string))
+    assert [tuple(part.shape) for part in (tokens, row_lengths, *offsets.values())] == [(0,)] * 6
 
 
-def test_broken_utf8_does_not_stop_it() -> None:
-    found = TOKENIZE(tf.constant([b"a \xff\xfe b", b"\xe6\x97"]))
-    assert found.row_lengths.numpy().tolist() == [3, 1]
+def test_invalid_utf8_is_tokenised() -> None:
+    _, row_lengths, _ = TOKENIZE(tf.constant([b"a \xff\xfe b", b"\xe6\x97"]))
+    assert row_lengths.numpy().tolist() == [3, 1]
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(st.sampled_from("abNnTDo. '’-`,:!?&@/$\"()19é \u00a0"), max_size=25), min_size=1))
 @example(["don't's", "x''y", "'''", "a.b.", "U.S..", "n't", "'s's", "a@b.", "://", "J. J. J.", "c.-d"])
-def test_what_is_tokenised_stays_as_it_is(texts: list[str]) -> None:
+def test_tokenised_text_is_not_changed(texts: list[str]) -> None:
     once = tokenize(*texts)
     assert tokenize(*once) == once
     # No character but blanks is lost.

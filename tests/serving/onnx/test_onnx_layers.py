@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -7,11 +8,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from seqlab.errors import SeqlabError
-from seqlab.modeling.encoders.bilstm_encoder import BiLSTMEncoder
-from seqlab.modeling.encoders.transformer_encoder import TransformerEncoder
-from seqlab.serving.onnx.onnx_graph import OnnxGraph
-from seqlab.serving.onnx.onnx_layers import encode
+from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
+from seqlab.modeling.encoders.transformer import TransformerEncoder
+from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError
+from seqlab.serving.onnx.onnx_heads import project
+from seqlab.serving.onnx.onnx_layers import embed, encode
 
 MASK = np.array([[True] * 5, [True] * 2 + [False] * 3])
 
@@ -20,25 +21,14 @@ MASK = np.array([[True] * 5, [True] * 2 + [False] * 3])
     "layer",
     [
         BiLSTMEncoder(num_layers=2, units=3, name="bilstm"),
-        TransformerEncoder(num_layers=1, hidden_dim=8, num_heads=2, intermediate_dim=4, activation="relu"),
         TransformerEncoder(
-            num_layers=1,
-            hidden_dim=6,
-            num_heads=1,
-            intermediate_dim=4,
-            positions="sinusoidal",
-            norm_first=False,
+            num_layers=1, hidden_dim=6, num_heads=1, intermediate_dim=4, positions="sinusoidal"
         ),
         TransformerEncoder(
             num_layers=2, hidden_dim=8, num_heads=2, intermediate_dim=4, convolution_kernel_size=3
         ),
         TransformerEncoder(
-            num_layers=2,
-            hidden_dim=6,
-            num_heads=1,
-            intermediate_dim=4,
-            norm_first=False,
-            convolution_kernel_size=4,
+            num_layers=1, hidden_dim=6, num_heads=1, intermediate_dim=4, convolution_kernel_size=4
         ),
     ],
     ids=lambda layer: layer.name,
@@ -57,13 +47,16 @@ def test_an_encoder_computes_what_the_layer_computes(layer: keras.layers.Layer, 
     np.testing.assert_allclose(received[MASK], expected[MASK], atol=1e-5)
 
 
-def test_an_unknown_layer_is_refused() -> None:
-    with pytest.raises(SeqlabError, match=r"other: this layer cannot be written as ONNX[\s\S]*Dense"):
-        encode(OnnxGraph(), keras.layers.Dense(16, name="other"), "x", "mask")
-
-
-def test_an_unknown_activation_is_refused() -> None:
-    layer = TransformerEncoder(num_layers=1, hidden_dim=4, num_heads=1, intermediate_dim=4, activation="silu")
-    layer(np.zeros((1, 2, 4), np.float32))
-    with pytest.raises(SeqlabError, match=r"activation: this activation[\s\S]*gelu or relu[\s\S]*silu"):
-        encode(OnnxGraph(), layer, "x", "mask")
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda g, layer: embed(g, layer, {}, max_token_length=7),
+        lambda g, layer: encode(g, layer, "x", "mask"),
+        lambda g, layer: project(g, layer, "x"),
+    ],
+    ids=["embedder", "encoder", "head"],
+)
+def test_an_unknown_layer_raises(write: Callable[[OnnxGraph, keras.layers.Layer], str]) -> None:
+    message = r"other: this layer cannot be written as ONNX[\s\S]*Dense"
+    with pytest.raises(UnsupportedLayerError, match=message):
+        write(OnnxGraph(), keras.layers.Dense(16, name="other"))

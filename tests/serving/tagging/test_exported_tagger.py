@@ -4,14 +4,20 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_taggers import SENTENCES, tiny_export
+import tensorflow as tf
+from tiny_taggers import SENTENCES, load_once, tiny_export
 
 from seqlab.errors import SeqlabError
 from seqlab.serving.tagging.exported_tagger import ExportedTagger
 from seqlab.tags import tags_to_spans
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(autouse=True)
+def exports_are_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf.saved_model, "load", load_once)
+
+
+@pytest.fixture
 def ner() -> ExportedTagger:
     return ExportedTagger(tiny_export("ner"), task="ner")
 
@@ -26,11 +32,11 @@ def test_text_is_tokenised(ner: ExportedTagger) -> None:
     assert (nothing.tokens, nothing.spans) == ([], [])
 
 
-def test_tokenised_text_is_the_same_either_way(ner: ExportedTagger) -> None:
+def test_tokenised_text_has_the_same_tags_with_and_without_tokenisation(ner: ExportedTagger) -> None:
     assert ner.tag(SENTENCES, tokenized=True) == ner.tag(SENTENCES)
 
 
-def test_tokens_between_blanks_are_left_whole(ner: ExportedTagger) -> None:
+def test_tokenised_text_is_split_at_blanks_only(ner: ExportedTagger) -> None:
     (tagged,) = ner.tag(["don't  stop."], tokenized=True)
     assert [(token.text, token.start, token.end) for token in tagged.tokens] == [
         ("don't", 0, 5),
@@ -38,14 +44,14 @@ def test_tokens_between_blanks_are_left_whole(ner: ExportedTagger) -> None:
     ]
 
 
-def test_tags_that_spell_no_spans() -> None:
+def test_tags_without_spans() -> None:
     (tagged,) = ExportedTagger(tiny_export("pos")).tag(["one"])
     assert tagged.spans is None
     assert tagged.tokens[0].tag in ("NOUN", "VERB", "PROPN", "PUNCT", "DET")
     assert 0 < tagged.tokens[0].probability < 1
 
 
-def test_a_damaged_export(tmp_path: Path) -> None:
+def test_a_damaged_export_raises(tmp_path: Path) -> None:
     shutil.copy(tiny_export("ner") / "config.json", tmp_path)
     with pytest.raises(SeqlabError, match=r"the exported model cannot be loaded[\s\S]*export it again"):
         ExportedTagger(tmp_path)

@@ -43,12 +43,12 @@ def test_text_is_coloured_for_a_terminal() -> None:
     assert line("text", PLAIN, colours=True).count("\x1b[0m") == 2
 
 
-def test_conll_has_a_token_a_line() -> None:
+def test_conll_has_one_token_per_line() -> None:
     assert line("conll", PLAIN) == "It\tPRON\nrains\tVERB\n\n"
     assert line("conll", EMPTY) == ""
 
 
-def test_json_has_places() -> None:
+def test_json_contains_offsets() -> None:
     value = json.loads(line("json", ENTITIES))
     assert value["line"] == 3
     assert value["tokens"][0] == {
@@ -99,11 +99,11 @@ def test_one_type_has_one_colour() -> None:
         ("html", '<p class="problem">not &lt;UTF-8&gt;</p>\n'),
     ],
 )
-def test_a_line_that_could_not_be_tagged_keeps_its_place(name: str, expected: str) -> None:
+def test_a_line_that_cannot_be_tagged_is_kept_in_the_output(name: str, expected: str) -> None:
     assert name in FORMATS
     assert tag_format(name, colours=False).problem(3, PROBLEM) == expected
 
 
-def test_no_such_format() -> None:
+def test_an_unknown_format_raises() -> None:
     with pytest.raises(ValueError, match="format must be one of text, conll, json, html, received 'xml'"):
         tag_format("xml", colours=False)

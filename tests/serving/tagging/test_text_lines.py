@@ -11,7 +11,7 @@ def read(data: bytes) -> list[TextLine]:
     return list(read_text_lines(io.BytesIO(data), name="in.txt"))
 
 
-def test_lines_without_their_ends() -> None:
+def test_line_ends_and_byte_order_marks_are_removed() -> None:
     assert read(b"\xef\xbb\xbfone\r\n\ntwo\tthree") == [
         TextLine(1, "one"),
         TextLine(2, ""),
@@ -32,7 +32,7 @@ def test_lines_without_their_ends() -> None:
     ],
     ids=["not utf-8", "cut off", "bell", "escape", "long word", "without a blank", "long line"],
 )
-def test_a_bad_line_is_told_of_and_the_next_is_read(line: bytes, message: str) -> None:
+def test_an_invalid_line_is_reported_and_the_next_is_read(line: bytes, message: str) -> None:
     first, bad, last = read(b"first\n" + line + b"\nlast\n")
     assert (first, last) == (TextLine(1, "first"), TextLine(3, "last"))
     assert (bad.number, bad.text) == (2, "")
@@ -45,7 +45,7 @@ def test_a_long_last_line_without_an_end() -> None:
     assert bad.problem is not None
 
 
-def test_the_longest_word_and_line_are_taken() -> None:
+def test_the_longest_allowed_word_and_line_are_read() -> None:
     word = "x" * LONGEST_TOKEN
     line = f"{word} {'y ' * 400_000}z"
     assert read(line.encode() + b"\n") == [TextLine(1, line)]

@@ -1,25 +1,24 @@
-"""Exact inference over tag sequences whose score is a sum over tokens and neighbours.
+"""Exact inference in a linear chain: sequence scores that are sums over tokens and transitions.
 
-For one sentence of N tokens with emissions x (N, K) and transitions A (K, K), a tag sequence y scores
+For a sentence of N tokens with emissions x (N, K) and transitions A (K, K), a tag sequence y has the score
 
     s(y) = sum_n x[n, y_n] + sum_{n<N} A[y_n, y_{n+1}]
 
-Everything here is `keras.ops` alone, takes a bool mask (B, T) with True = a real token and right padding,
-works at dynamic length, and keeps a wholly padded row finite. T steps run in one `ops.scan`, which compiles
-in a fraction of a second at any length. No gradient flows through a scan: XLA cannot compile that.
+All functions use `keras.ops` only, take a bool mask (B, T) with True = a real token and right padding, work
+at dynamic length, and return finite values for a fully padded row. The T steps run in one `ops.scan`, which
+compiles in a fraction of a second at any length. No gradient flows through a scan, because XLA cannot compile
+that.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
-Tensor = Any
+from seqlab.modeling.masks.masked_ops import Tensor
 
 
 def with_boundary_scores(emissions: Tensor, start_scores: Tensor, end_scores: Tensor, mask: Tensor) -> Tensor:
-    """Adds the scores of beginning and ending to the first and the last real token, and zeroes the padding.
+    """Add the start scores to the first real token and the end scores to the last one.
 
     Args:
         emissions: float (B, T, K).
@@ -28,20 +27,21 @@ def with_boundary_scores(emissions: Tensor, start_scores: Tensor, end_scores: Te
         mask: bool (B, T), True = a real token, right padding.
 
     Returns:
-        float (B, T, K); 0 wherever the mask is False, whatever stood there, NaN included.
+        float (B, T, K); 0 where the mask is False, even if the input is NaN there.
     """
-    goes_on = ops.concatenate([mask[:, 1:], ops.zeros_like(mask[:, :1])], axis=1)
-    scores = emissions + ops.where(goes_on[..., None], 0.0, end_scores)
+    has_next = ops.concatenate([mask[:, 1:], ops.zeros_like(mask[:, :1])], axis=1)
+    scores = emissions + ops.where(has_next[..., None], 0.0, end_scores)
     scores = ops.concatenate([scores[:, :1] + start_scores, scores[:, 1:]], axis=1)
     return ops.where(mask[..., None], scores, 0.0)
 
 
 def log_partition(emissions: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
-    """log sum_y exp s(y), with exact gradients to emissions and transitions.
+    """Return log sum_y exp s(y), with exact gradients with respect to emissions and transitions.
 
-    Its gradient is the expected count of each tag and of each transition (Lafferty et al. 2001), which
-    forward-backward gives. It is attached as `E - stop_gradient(E)`, E being linear in the scores, so that
-    first derivatives are exact and no loop is differentiated. Second derivatives are not available.
+    The gradient is the expected count of each tag and of each transition (Lafferty et al. 2001), which
+    the forward-backward algorithm computes. It is attached as `E - stop_gradient(E)`, where E is linear in
+    the scores, so first derivatives are exact and no loop is differentiated. Second derivatives are not
+    available.
 
     Args:
         emissions: float32 (B, T, K), from `with_boundary_scores`.
@@ -60,7 +60,7 @@ def log_partition(emissions: Tensor, transitions: Tensor, mask: Tensor) -> Tenso
 
 
 def marginals(emissions: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
-    """p(y_n = k) for every real token, 0 on padding.
+    """Return p(y_n = k) for every real token, 0 on padding.
 
     Args:
         emissions: float32 (B, T, K), from `with_boundary_scores`.
@@ -68,13 +68,13 @@ def marginals(emissions: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
         mask: bool (B, T).
 
     Returns:
-        float32 (B, T, K), each real token's row summing to 1.
+        float32 (B, T, K); the probabilities of a real token sum to 1.
     """
     return _forward_backward(emissions, transitions, mask)[1]
 
 
 def best_tags(emissions: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
-    """argmax_y s(y) by the Viterbi algorithm.
+    """Return argmax_y s(y), by the Viterbi algorithm.
 
     Args:
         emissions: float32 (B, T, K), from `with_boundary_scores`.
@@ -86,12 +86,12 @@ def best_tags(emissions: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
     """
     same_tag = ops.zeros_like(emissions[:, 0, :], dtype="int32") + ops.arange(ops.shape(emissions)[2])
 
-    def step(carry: tuple[Tensor, Tensor], following: Tensor) -> tuple[Any, Any]:
+    def step(carry: tuple[Tensor, Tensor], following: Tensor) -> tuple[Tensor, Tensor]:
         scores, _ = carry
         emission, is_real = _unpack(following)
         candidates = scores[:, :, None] + transitions[None]
         scores = ops.where(is_real, ops.max(candidates, axis=1) + emission, scores)
-        # A padded token keeps the tag before it, so that the way back starts at the last real token.
+        # Padding repeats the previous tag, so that backtracking starts at the last real token.
         best_previous = ops.where(is_real, ops.argmax(candidates, axis=1), same_tag)
         return (scores, best_previous), (scores, best_previous)
 
@@ -109,7 +109,7 @@ def best_tags(emissions: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
 
 
 def _forward_backward(emissions: Tensor, transitions: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """log Z (B,), tag probabilities (B, T, K) and summed transition probabilities (B, K, K)."""
+    """Return log Z (B,), tag probabilities (B, T, K) and summed transition probabilities (B, K, K)."""
     following = _following(emissions, mask)
 
     def forward(alpha: Tensor, following_token: Tensor) -> tuple[Tensor, Tensor]:
@@ -127,7 +127,7 @@ def _forward_backward(emissions: Tensor, transitions: Tensor, mask: Tensor) -> t
     last_beta = ops.zeros_like(last_alpha)
     _, betas = ops.scan(backward, last_beta, following, reverse=True)
     log_z = ops.logsumexp(last_alpha, axis=-1)
-    # Softmax, not exp(. - log_z): it sums to exactly 1 also where log_z is large.
+    # Softmax instead of exp(. - log_z): it sums to 1 even if log_z is large.
     tag_probabilities = ops.transpose(ops.softmax(alphas + betas, axis=-1), (1, 0, 2))
     tag_probabilities = ops.where(mask[..., None], tag_probabilities, 0.0)
 
@@ -140,10 +140,10 @@ def _forward_backward(emissions: Tensor, transitions: Tensor, mask: Tensor) -> t
 
 
 def _following(emissions: Tensor, mask: Tensor) -> Tensor:
-    """For each token, what follows it: emissions and, as a last channel, whether it is real; (T, B, K + 1).
+    """Return the next token of each token: its emissions and, as last channel, its mask; (T, B, K + 1).
 
-    One tensor, because Keras's scan over several fails at dynamic length on TensorFlow. T steps and not
-    T - 1, the last one into padding, because a scan over no steps fails too.
+    One tensor, because Keras's scan over several tensors fails at dynamic length on TensorFlow. T steps, the
+    last one into padding, because a scan over T - 1 = 0 steps fails as well.
     """
     mask = ops.cast(mask, emissions.dtype)[..., None]
     packed = ops.concatenate([emissions, mask], axis=-1)

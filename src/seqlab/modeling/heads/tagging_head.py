@@ -1,4 +1,4 @@
-"""What every head has in common."""
+"""Base class of the heads."""
 
 from __future__ import annotations
 
@@ -7,34 +7,28 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqlab.modeling.heads.tag_constraints import (
-    FORBIDDEN,
-    RESERVED_TAGS,
-    BoolMatrix,
-    BoolRow,
-    TagConstraints,
-)
-
-Tensor = Any
+from seqlab.modeling.configured_layer import ConfiguredLayer
+from seqlab.modeling.heads.tag_constraints import BoolMatrix, BoolRow, TagConstraints
+from seqlab.modeling.masks.masked_ops import MASKED_SCORE, Shape, Tensor
 
 
-class TaggingHead(keras.layers.Layer):
-    """Turns encoded tokens into tag scores, and tag scores into a loss, tags and probabilities.
+class TaggingHead(ConfiguredLayer):
+    """Computes logits from encoded tokens, and a loss, tags and probabilities from logits.
 
-    Mask: passed on unchanged; the logits themselves do not depend on it. `loss`, `decode` and
-    `probabilities` are given theirs. Masks are bool (B, T), True = a real token, right padding.
+    Input: float (B, T, D). Output: float32 logits (B, T, K) under every dtype policy, -1e9 for the reserved
+    ids 0 and 1, so that they are never predicted.
 
-    Input: float (B, T, D). Output: float32 logits (B, T, K) under every dtype policy, about -1e9 for the
-    reserved ids 0 and 1, which can therefore never be predicted.
+    Mask: bool (B, T), True = a real token, right padding; passed on unchanged. The logits do not depend on
+    it. `decode` and `probabilities` take it as an argument, and `loss` takes sample weights instead.
 
     Args:
-        num_tags: K, with the two reserved ids counted.
-        start_allowed: K booleans, whether a sentence may begin with the tag. None allows all.
+        num_tags: K, including the two reserved ids.
+        start_allowed: K booleans, whether a sentence may start with the tag. None allows all.
         end_allowed: K booleans, whether a sentence may end with the tag. None allows all.
         transitions_allowed: K rows of K booleans, `[from][to]`. None allows all.
 
     Raises:
-        SeqlabError: for constraints of a wrong size, or that leave some sentence without a tag sequence.
+        SeqlabError: for invalid constraints; see `TagConstraints`.
     """
 
     def __init__(
@@ -46,7 +40,7 @@ class TaggingHead(keras.layers.Layer):
         transitions_allowed: BoolMatrix | None = None,
         **kwargs: Any,
     ) -> None:
-        # Scores of long sentences are sums that half precision cannot hold.
+        # The scores of long sentences are sums that half precision cannot represent.
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.num_tags = num_tags
         self.start_allowed = start_allowed
@@ -60,79 +54,51 @@ class TaggingHead(keras.layers.Layer):
         )
         self.projection = keras.layers.Dense(num_tags, dtype="float32", name="projection")
         self.input_spec = keras.layers.InputSpec(ndim=3)
-        self.supports_masking = True
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the projection from D to K."""
+    def build(self, input_shape: Shape) -> None:
         self.projection.build(input_shape)
-        self.built = True
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool | None = None) -> Tensor:
-        """float (B, T, D) -> float32 logits (B, T, K)."""
-        return ops.where(
-            ops.convert_to_tensor(self.constraints.can_predict, "bool"), self.projection(x), FORBIDDEN
-        )
+        can_predict = ops.convert_to_tensor(self.constraints.can_predict, "bool")
+        return ops.where(can_predict, self.projection(x), MASKED_SCORE)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """(B, T, D) -> (B, T, K)."""
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.num_tags)
 
-    def loss(self, tag_ids: Tensor, logits: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-        """The mean loss per weighted token, a float32 scalar; 0 without any token."""
+    def constraint_scores(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the constraints as scores to add: start (K,), end (K,) and transitions (K, K), float32."""
+        rules = self.constraints
+        start, end, transitions = (
+            ops.convert_to_tensor(scores)
+            for scores in (rules.start_scores, rules.end_scores, rules.transition_scores)
+        )
+        return start, end, transitions
+
+    def loss(self, tag_ids: Tensor, logits: Tensor, sample_weight: Tensor) -> Tensor:
+        """Return the mean loss per weighted token, a float32 scalar; 0 if there is no token."""
         total, weight = self.loss_sum(tag_ids, logits, sample_weight)
         return ops.divide_no_nan(total, weight)
 
-    def loss_sum(
-        self, tag_ids: Tensor, logits: Tensor, sample_weight: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """The summed loss and the weight to divide it by, so that replicas can be added up first.
+    def loss_sum(self, tag_ids: Tensor, logits: Tensor, sample_weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the summed loss and the weight to divide it by.
 
-        Padding, rows that weigh 0 wholly, and tokens whose gold tag is unknown (id 1) add to neither.
+        Tokens with weight 0 (padding, rows that fill a batch) and tokens with an unknown gold tag (id 1)
+        contribute to neither.
 
         Args:
             tag_ids: int32 (B, T), gold tags.
             logits: float32 (B, T, K), from calling the head.
-            sample_weight: float32 (B, T), 0 on padding. None weighs every token with a tag id above 0 as 1.
+            sample_weight: float32 (B, T), 0 on padding.
 
         Returns:
             Two float32 scalars.
         """
         raise NotImplementedError
 
-    def decode(self, logits: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The best allowed tag sequence: float32 (B, T, K) and bool (B, T) -> int32 (B, T), 0 on padding."""
+    def decode(self, logits: Tensor, mask: Tensor) -> Tensor:
+        """Return the best allowed tags: float32 (B, T, K) and bool (B, T) -> int32 (B, T), 0 on padding."""
         raise NotImplementedError
 
-    def probabilities(self, logits: Tensor, mask: Tensor | None = None) -> Tensor:
-        """p(tag) per token: float32 (B, T, K) and bool (B, T) -> float32 (B, T, K), 0 on padding."""
+    def probabilities(self, logits: Tensor, mask: Tensor) -> Tensor:
+        """Return p(tag): float32 (B, T, K) and bool (B, T) -> float32 (B, T, K), 0 on padding."""
         raise NotImplementedError
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, plain values only."""
-        rows = self.transitions_allowed
-        return {
-            **super().get_config(),
-            "num_tags": self.num_tags,
-            "start_allowed": _plain(self.start_allowed),
-            "end_allowed": _plain(self.end_allowed),
-            "transitions_allowed": None if rows is None else [_plain(row) for row in rows],
-        }
-
-
-def token_weights(tag_ids: Tensor, sample_weight: Tensor | None) -> Tensor:
-    """float32 (B, T): `sample_weight`, or 1 wherever the tag id is above 0."""
-    return ops.cast(tag_ids > 0 if sample_weight is None else sample_weight, "float32")
-
-
-def known_tags(tag_ids: Tensor) -> Tensor:
-    """bool (B, T): whether the gold tag is one that can be predicted."""
-    return tag_ids >= RESERVED_TAGS
-
-
-def real_tokens(logits: Tensor, mask: Tensor | None) -> Tensor:
-    """bool (B, T): `mask`, or True everywhere."""
-    return ops.ones_like(logits[..., 0], dtype="bool") if mask is None else ops.cast(mask, "bool")
-
-
-def _plain(row: BoolRow | None) -> list[bool] | None:
-    return None if row is None else [bool(allowed) for allowed in row]

@@ -1,1 +1,1 @@
-"""Operations on masks, and the checks that a tagger uses its mask."""
+"""Mask operations that layers share, and checks that a model uses its mask."""

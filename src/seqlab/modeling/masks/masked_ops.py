@@ -1,4 +1,4 @@
-"""The few operations on masks that layers share: bool (B, T), True = a real token."""
+"""Mask operations that layers share. A mask is bool (B, T), True = a real token."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Shape = tuple[int | None, ...]
 """A shape whose unknown dimensions are None."""
 
 MASKED_SCORE = -1e9
-"""Stands for minus infinity in float32 scores: exp gives exactly 0, and no sum or difference gives NaN."""
+"""Minus infinity for float32 scores: its exp is exactly 0, and sums and differences of it are never NaN."""
 
 
 def zero_padding(x: Tensor, mask: Tensor | None) -> Tensor:
-    """Zeros where the mask is False.
+    """Set x to 0 where the mask is False.
 
-    A choice rather than a product, so that not even NaN comes through, forward or backward.
+    `where` rather than a product, so that NaN at padding affects neither the output nor the gradient.
 
     Args:
         x: (B, T, D).
-        mask: bool (B, T), True = a real token; None leaves x as it is.
+        mask: bool (B, T), True = a real token; None returns x unchanged.
     """
     if mask is None:
         return x
@@ -31,22 +31,22 @@ def zero_padding(x: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def masked_softmax(scores: Tensor, mask: Tensor | None, *, axis: int = -1) -> Tensor:
-    """Softmax over the places where the mask is True, in float32 whatever the scores' type.
+    """Mask-aware softmax, computed in float32 and returned in the type of `scores`.
 
-    Where the mask is False the weight is exactly 0, unless it is False along the whole axis: then all weights
-    are equal, finite, and worth nothing.
+    Weights are exactly 0 where the mask is False. If the mask is False along the whole axis, all weights are
+    equal and finite, and have no meaning.
 
     Args:
         scores: any shape.
-        mask: bool, broadcasts to the scores' shape; None stands for all True.
-        axis: the axis along which the weights sum to 1.
+        mask: bool, broadcasts to the shape of `scores`; None means all True.
+        axis: the axis along which weights sum to 1.
     """
     dtype = scores.dtype
     scores = ops.cast(scores, "float32")
     if mask is not None:
         scores = ops.where(mask, scores, MASKED_SCORE)
     if scores.shape[axis] == 1:
-        # Keras warns of a softmax over one place, which is what a sentence of one token asks for.
+        # Keras warns about a softmax over an axis of size 1, which sentences of one token have.
         weights = ops.exp(scores - scores)
     else:
         weights = ops.softmax(scores, axis=axis)
@@ -54,12 +54,13 @@ def masked_softmax(scores: Tensor, mask: Tensor | None, *, axis: int = -1) -> Te
 
 
 def masked_max(x: Tensor, mask: Tensor | None) -> Tensor:
-    """The largest value over time where the mask is True; where none is, a large negative number or,
-    in float16, minus infinity.
+    """Return the maximum over time where the mask is True.
+
+    Rows without any True give a large negative number (in float16, minus infinity).
 
     Args:
         x: (B, T, D).
-        mask: bool (B, T); None stands for all True.
+        mask: bool (B, T); None means all True.
 
     Returns:
         (B, D).
@@ -70,12 +71,12 @@ def masked_max(x: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def with_first_position(mask: Tensor) -> Tensor:
-    """The mask with its first position True: with right padding, only wholly padded rows change.
+    """Set the first position of a mask to True, because cuDNN's recurrent layers reject empty rows.
 
-    cuDNN's recurrent layers accept no row that is wholly padding.
+    With right padding, this changes only rows that contain nothing but padding.
 
     Args:
-        mask: bool (B, T), padding at the right only.
+        mask: bool (B, T), right padding.
     """
     first = ops.equal(ops.cumsum(ops.ones_like(mask, dtype="int32"), axis=1), 1)
     return ops.logical_or(mask, first)

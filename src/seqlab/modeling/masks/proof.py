@@ -1,67 +1,170 @@
-"""What training asks of a tagger's masks before its first step."""
+"""Check before training that a tagger uses its masks."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.masks.walk import assert_mask_reaches, padding_changes_output, walk_mask
+from seqlab.modeling.masks.walk import MaskReport, recording
+from seqlab.modeling.precision import float32_copy
 from seqlab.modeling.tagger import Tagger
 
-# Half precision rounds sums differently at another length; float32 hardly does.
-_TOLERANCE = {"float32": 1e-3, "float16": 0.1, "bfloat16": 0.5}
+PARTS = ("embedder", "encoder", "head")
+ZERO_AT_PADDING = ("head's tags", "head's probabilities")
+TOLERANCE = 1e-4
+Features = dict[str, np.ndarray]
 
 
 def check_masks(tagger: Tagger, *, max_length: int, max_token_length: int) -> int:
-    """Requires that the mask reaches each part of a tagger, and that padding changes no score.
+    """Check that the mask reaches each part of a tagger and that padding changes no result.
 
-    A made-up batch of a whole and a half-padded sentence is run once layer by layer, and once more with
-    twice the padding. Neither needs the corpus, and both together take about a second.
+    Random sentences of different lengths go through a float32 copy of the tagger on the CPU: in one batch,
+    with more padding tokens, with more padding characters, and in one batch per length. Each part's output,
+    the tags, the probabilities and the loss must agree; rows of weight 0 are added to the loss. First, random
+    noise is added to the copy's weights: initial biases are 0, so that padding is often 0 by accident, and a
+    layer that reads padding would seem correct.
 
     Args:
-        tagger: built; it need not be compiled.
-        max_length: the most tokens that it takes, at least 2.
-        max_token_length: characters a token is shown with, C.
+        tagger: built; it need not be compiled. It is not changed.
+        max_length: the most tokens that it takes, T.
+        max_token_length: the most characters per token that it takes, C.
 
     Returns:
-        How many layers the mask reaches.
+        The number of layers that receive a mask.
 
     Raises:
-        SeqlabError: the mask is lost, padding is marked as real, or scores depend on padding. It names the
-            layer, or the place between two layers.
+        SeqlabError: if the mask is lost, padding is marked as real, or padding changes a result. The error
+            names the layer, the place between two layers, or the first part that padding affects.
     """
-    length = min(8, max_length // 2)
-    batch = _half_padded(length, max_token_length)
-    assert_mask_reaches(tagger, batch, *(part.name for part in (tagger.encoder, tagger.head)))
-    report = walk_mask(tagger, batch)
-    if report.faults:
-        fault = report.faults[0]
-        raise SeqlabError(
-            f"{fault.layer_type} {fault.remark}",
-            where=fault.path,
-            expected="a mask that leaves as it came",
-            remedy="read docs/masks.md on layers that change a mask",
-        )
-    policy = tagger.encoder.dtype_policy.compute_dtype
-    change = padding_changes_output(lambda x: tagger(x, training=False), batch, length)
-    if not change <= _TOLERANCE[policy]:
-        raise SeqlabError(
-            "padding changes the scores of real tokens, so a layer ignores its mask",
-            where=tagger.name,
-            expected=f"no difference above {_TOLERANCE[policy]} when a batch is padded further",
-            received=f"{change:.3g}",
-            remedy="find the layer with padding_changes_output, called on one part after another",
-        )
+    with keras.device("cpu"):  # a GPU may round each shape differently (TF32)
+        copy = _noisy_copy(tagger)
+        batch = _random_sentences(copy.embedder, max_length, max_token_length)
+        with recording() as calls:
+            expected = _results(copy, [batch])
+        report = MaskReport(calls)
+        report.require_mask_at(copy.encoder.name, copy.head.name)
+        for fault in report.faults:
+            raise SeqlabError(
+                f"{fault.layer_type} {fault.remark}",
+                where=fault.path,
+                expected="an output mask that is False wherever the input masks are False",
+                remedy="see 'The four kinds of layers' in docs/masks.md",
+            )
+        length, token_length = batch["char_ids"].shape[1:]
+        lengths = np.count_nonzero(batch["token_ids"], axis=1)
+        changes = {
+            "more padding tokens": [_padded(batch, tokens=min(length, max_length - length))],
+            "more padding characters": [
+                _padded(batch, characters=min(token_length, max_token_length - token_length))
+            ],
+            "one batch per length": [
+                {name: ids[lengths == length, :length] for name, ids in batch.items()}
+                for length in dict.fromkeys(lengths)
+            ],
+        }
+        for change, batches in changes.items():
+            received = _results(copy, batches, weightless_rows=True)
+            for result in expected:
+                _require_equal(copy, result, change, expected[result], received[result])
     return sum(layer.received for layer in report.layers)
 
 
-def _half_padded(length: int, max_token_length: int) -> dict[str, Any]:
-    """Features of two sentences, one as long as the batch and one half as long; every id is 1 or 0."""
-    real = (np.arange(length) < np.array([[length], [max(1, length // 2)]])).astype(np.int32)
+def _noisy_copy(tagger: Tagger) -> Tagger:
+    copy = float32_copy(tagger)
+    copy.run_eagerly = True
+    random = np.random.default_rng(0)
+    for variable in copy.weights:
+        if keras.backend.is_float_dtype(variable.dtype):
+            value = keras.ops.convert_to_numpy(variable.value)
+            scale = value.std() / 2 or 1.0  # 1.0 for biases, scales and CRF scores, which start as constants
+            variable.assign(value + scale * random.standard_normal(value.shape, "float32"))
+    return copy
+
+
+def _random_sentences(embedder: keras.layers.Layer, max_length: int, max_token_length: int) -> Features:
+    """Return right-padded sentences of three lengths, at most half as long as allowed."""
+    length, token_length = (min(6, (limit + 1) // 2) for limit in (max_length, max_token_length))
+    random = np.random.default_rng(0)
+    real = np.arange(length) < np.repeat([length, (length + 1) // 2, 1], 8)[:, None]
+    token_lengths = random.integers(1, token_length + 1, (*real.shape, 1))
+    token_lengths[0, 0] = token_length
+    real_characters = real[..., None] & (np.arange(token_length) < token_lengths)
+
+    def ids(name: str, where: np.ndarray) -> np.ndarray:
+        size = max(2, getattr(embedder, f"{name}_vocabulary_size", 2))
+        return np.where(where, random.integers(1, size, where.shape), 0).astype("int32")
+
     return {
-        "token_ids": real,
-        "shape_ids": real,
-        "char_ids": np.broadcast_to(real[..., None], (*real.shape, max_token_length)),
+        "token_ids": ids("token", real),
+        "shape_ids": ids("shape", real),
+        "char_ids": ids("character", real_characters),
     }
+
+
+def _padded(batch: Features, *, tokens: int = 0, characters: int = 0) -> Features:
+    widths = ((0, 0), (0, tokens), (0, characters))
+    return {name: np.pad(ids, widths[: ids.ndim]) for name, ids in batch.items()}
+
+
+def _results(
+    tagger: Tagger, batches: list[Features], *, weightless_rows: bool = False
+) -> dict[str, np.ndarray]:
+    """Return arrays (N, ...) for the N real tokens of all batches, and the mean loss per token.
+
+    Args:
+        tagger: runs eagerly.
+        batches: of which the results are concatenated.
+        weightless_rows: whether to compute the loss with further rows, of weight 0.
+    """
+    results: dict[str, list[Any]] = {}
+    for features in batches:
+        real = features["token_ids"] > 0
+        with recording() as calls:
+            tags = tagger.decode(features)
+        outputs = {call.layer: call.outputs[0] for call in reversed(calls)}
+        logits = outputs[tagger]
+        by_token = {f"{part}'s output": outputs[getattr(tagger, part)] for part in PARTS} | {
+            "head's tags": tags,
+            "head's probabilities": tagger.head.probabilities(logits, real),
+        }
+        for name, tensor in by_token.items():
+            values = keras.ops.convert_to_numpy(tensor)
+            if name in ZERO_AT_PADDING and np.any(values[~real]):
+                raise SeqlabError(
+                    f"the {name} are not 0 at padding",
+                    where=_describe(tagger, tagger.head),
+                    remedy="use the mask that `decode` and `probabilities` receive",
+                )
+            results.setdefault(name, []).extend(values[real])
+        weights = real.astype("float32")
+        if weightless_rows:
+            logits = keras.ops.concatenate([logits, logits])
+            tags = keras.ops.concatenate([tags, tags[::-1]])
+            weights = np.concatenate([weights, 0 * weights])
+        loss = tagger.compute_loss(y=tags, y_pred=logits, sample_weight=weights)
+        results.setdefault("head's loss", []).append(float(loss) * real.sum())
+    arrays = {name: np.array(values) for name, values in results.items()}
+    return arrays | {"head's loss": arrays["head's loss"].sum(keepdims=True)}
+
+
+def _require_equal(
+    tagger: Tagger, result: str, change: str, expected: np.ndarray, received: np.ndarray
+) -> None:
+    scale = np.maximum(np.abs(expected).max(axis=0), 0.1)
+    difference = float(np.max(np.abs(received - expected) / scale))
+    if not difference <= TOLERANCE:
+        part = result.split("'")[0]
+        raise SeqlabError(
+            f"padding changes the {result} for real tokens",
+            where=_describe(tagger, getattr(tagger, part)),
+            expected=f"the same values with {change}",
+            received=f"a relative difference of {difference:.3g}, above {TOLERANCE}",
+            remedy=f"pass the mask to each layer of the {part} that reads several positions",
+        )
+
+
+def _describe(tagger: Tagger, part: keras.layers.Layer) -> str:
+    return f"{tagger.name}/{part.name} ({type(part).__name__})"

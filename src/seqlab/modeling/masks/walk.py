@@ -1,241 +1,309 @@
-"""Where a mask goes in a model, and where it ends.
+"""Trace a mask through the layers of a model.
 
-`walk_mask` runs a model once, eagerly, and notes at every layer which masks arrive and which leave.
-`assert_mask_reaches` turns a mask that was lost on the way into an error that names the place.
-`padding_changes_output` asks the question that no such walk can answer: whether padding matters in the end.
-
-The walk is a structural check: a layer that is handed a mask may still ignore it. Use both.
+`walk_mask` runs a model eagerly and lists the masks that each layer receives and passes on.
+`assert_mask_reaches` raises an error that names the place at which a mask is lost.
+`padding_changes_output` measures the effect of padding: a layer that receives a mask may still ignore it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.masks.calls import FILLS, STRIPS, LayerCall, record_calls
 
 Tensor = Any
+FILLS = "marks padding as real"
+STRIPS = "removes the mask from its input tensor"
 
 
-@dataclass(frozen=True)
-class LayerMask:
-    """What one layer does with the mask.
+@dataclass(eq=False)
+class LayerCall:
+    """One call of a layer, and what it does with the mask.
 
     Args:
-        path: names from the model down to the layer, `tagger/encoder/block_0`.
-        layer_type: the layer's class; in a functional model raw operations are listed too, by theirs.
-        received: whether a mask arrived, as an argument or on an input.
-        passed_on: whether its output carries a mask.
+        layer: the layer.
+        path: layer names from the outermost layer to this one, such as `tagger/encoder/block_0`.
+        parent: the call during which this one happens.
+        earlier: the calls that returned before this one began.
+        inputs: the tensor arguments, without masks.
+        input_masks: for each of `inputs`, the mask on the tensor before the call, or None.
+        masks: all masks received, as arguments or on inputs.
+        outputs: the tensors returned.
+        output_masks: the masks on the outputs.
         remark: `FILLS`, `STRIPS` or empty.
     """
 
+    layer: keras.layers.Layer
     path: str
-    layer_type: str
-    received: bool
-    passed_on: bool
+    parent: LayerCall | None
+    earlier: list[LayerCall]
+    inputs: list[Tensor]
+    input_masks: list[Tensor | None]
+    masks: list[Tensor]
+    outputs: list[Tensor] = field(default_factory=list)
+    output_masks: list[Tensor] = field(default_factory=list)
     remark: str = ""
 
+    @property
+    def layer_type(self) -> str:
+        """The name of the layer's class."""
+        return type(self.layer).__name__
+
+    @property
+    def received(self) -> bool:
+        """Whether a mask arrives."""
+        return bool(self.masks)
+
+    @property
+    def passed_on(self) -> bool:
+        """Whether an output carries a mask."""
+        return bool(self.output_masks)
+
     def __str__(self) -> str:
-        received = "receives" if self.received else "        "
-        passed_on = "passes on" if self.passed_on else "ends here" if self.received else "         "
-        return f"{received}  {passed_on}  {self.path} ({self.layer_type}) {self.remark}".rstrip()
+        received = "receives" if self.received else ""
+        passed_on = "passes on" if self.passed_on else "ends here" if self.received else ""
+        return f"{received:8}  {passed_on:9}  {self.path} ({self.layer_type}) {self.remark}".rstrip()
 
 
 @dataclass(frozen=True)
 class MaskReport:
-    """Every layer of a model, in the order in which they are called."""
+    """The layer calls of one run of a model, in the order in which they begin."""
 
-    layers: tuple[LayerMask, ...]
-
-    @property
-    def ends(self) -> tuple[LayerMask, ...]:
-        """The layers that receive a mask and pass none on: by intent where time ends, else by mistake."""
-        return tuple(layer for layer in self.layers if layer.received and not layer.passed_on)
+    calls: list[LayerCall]
 
     @property
-    def faults(self) -> tuple[LayerMask, ...]:
-        """The layers that mark padding as real, or that take the mask off the tensor they were given."""
-        return tuple(layer for layer in self.layers if layer.remark)
+    def layers(self) -> list[LayerCall]:
+        """The calls without repetitions."""
+        return list({str(call): call for call in self.calls}.values())
+
+    @property
+    def faults(self) -> list[LayerCall]:
+        """Layers that mark padding as real or remove the mask from their input tensor."""
+        return [layer for layer in self.layers if layer.remark]
 
     def __str__(self) -> str:
-        return "\n".join(str(layer) for layer in self.layers)
+        return "\n".join(map(str, self.layers))
+
+    def require_mask_at(self, *layer_names: str) -> None:
+        """Raise the errors of `assert_mask_reaches`."""
+        for name in layer_names:
+            targets = [call for call in self.calls if f"/{call.path}".endswith(f"/{name}")]
+            if not targets:
+                raise SeqlabError(
+                    "no layer of this name is called",
+                    where=name,
+                    expected="one of " + ", ".join(dict.fromkeys(call.path for call in self.calls)),
+                    remedy="use a name that walk_mask lists",
+                )
+            for target in targets:
+                _require_mask(target)
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[list[LayerCall]]:
+    """Record all layer calls within the context, in the order in which they begin."""
+    # Keras has no public hook for layer calls, and `call` returns before Keras sets the output's mask.
+    original = keras.layers.Layer.__call__
+    calls: list[LayerCall] = []
+    stack: list[LayerCall] = []
+
+    def record(self: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
+        try:
+            arguments = inspect.signature(self.call).bind_partial(*args, **kwargs).arguments
+        except TypeError:  # the layer raises it again, with a better message
+            arguments = {}
+        explicit = {name: value for name, value in arguments.items() if name.split("_")[-1] == "mask"}
+        inputs = _tensors([value for name, value in arguments.items() if name not in explicit])
+        call = LayerCall(
+            layer=self,
+            path="/".join([*(parent.path for parent in stack[-1:]), self.name]),
+            parent=stack[-1] if stack else None,
+            earlier=[call for call in calls if call not in stack],
+            inputs=inputs,
+            input_masks=[_mask_of(tensor) for tensor in inputs],
+            masks=_tensors(explicit) + _masks_of(inputs),
+        )
+        calls.append(call)
+        stack.append(call)
+        try:
+            outputs = original(self, *args, **kwargs)
+        finally:
+            stack.pop()
+        call.outputs = _tensors(outputs)
+        call.output_masks = _masks_of(call.outputs)
+        if len(_masks_of(inputs)) < sum(mask is not None for mask in call.input_masks):
+            call.remark = STRIPS
+        elif any(_marks_padding_as_real(mask, call.masks) for mask in call.output_masks):
+            call.remark = FILLS
+        return outputs
+
+    keras.layers.Layer.__call__ = record
+    try:
+        yield calls
+    finally:
+        keras.layers.Layer.__call__ = original
 
 
 def walk_mask(model: Callable[[Any], Any], inputs: Any) -> MaskReport:
-    """Runs `model(inputs)` once and says what every layer does with the mask.
+    """Run `model(inputs)` and report what every layer does with the mask.
 
     Args:
-        model: a Keras model or layer, or a function that calls some.
-        inputs: a batch as the model takes it. Only a batch with padding shows a layer that marks padding as
-            real.
+        model: a Keras model or layer, or a function that calls layers.
+        inputs: a batch for the model. It must contain padding to show layers that mark padding as real.
     """
-    report = dict.fromkeys(
-        LayerMask(call.path, call.type_name, call.received, call.passed_on, call.remark)
-        for call in record_calls(model, inputs)
-    )
-    return MaskReport(tuple(report))
+    model(inputs)  # The first run builds the layers, partly on symbolic tensors.
+    with recording() as calls:
+        model(inputs)
+    return MaskReport(calls)
 
 
 def assert_mask_reaches(model: Callable[[Any], Any], inputs: Any, *layer_names: str) -> None:
-    """Requires that the named layers receive a mask, and the right one.
+    """Check that the named layers receive a mask that does not mark padding as real.
 
     Args:
-        model: a Keras model or layer, or a function that calls some.
-        inputs: a batch as the model takes it, with padding.
-        layer_names: names, or the ends of paths as `walk_mask` shows them.
+        model: a Keras model or layer, or a function that calls layers.
+        inputs: a batch for the model, with padding.
+        layer_names: layer names, or endings of the paths that `walk_mask` lists.
 
     Raises:
-        SeqlabError: when a layer of that name is not called, receives no mask, or receives one that marks
-            padding as real. It names the layer, or the place between two layers, at which the mask was lost.
+        SeqlabError: if a named layer is not called, receives no mask, or receives one that marks padding as
+            real. The error names the layer, or the two layers between which the mask is lost.
     """
-    calls = record_calls(model, inputs)
-    for name in layer_names:
-        targets = [call for call in calls if f"/{call.path}".endswith(f"/{name}")]
-        if not targets:
-            raise SeqlabError(
-                "no such layer is called",
-                where=name,
-                expected="one of " + ", ".join(dict.fromkeys(call.path for call in calls)),
-                remedy="name a layer as walk_mask shows it",
-            )
-        for target in targets:
-            if not target.received:
-                raise _loss_before(target, calls)
-            for call in calls[: calls.index(target)]:
-                if call.remark == FILLS and _share_a_mask(call.output_masks, target.masks):
-                    raise SeqlabError(
-                        f"{call.path} ({call.type_name}) {FILLS}, and {target.path} receives that mask",
-                        where=call.path,
-                        expected="a mask that is False wherever the masks that arrived are",
-                        remedy=_remedy(call),
-                    )
+    walk_mask(model, inputs).require_mask_at(*layer_names)
 
 
 def padding_changes_output(
     model_call: Callable[[Any], Any], batch: Any, pad_by: int, *, mask: np.ndarray | None = None
 ) -> float:
-    """The largest difference that more padding makes on a real token; 0, or round-off, where masks work.
+    """Return the largest change of a real token's output when padding is appended: about 0 if masks work.
 
     Args:
-        model_call: takes a batch and returns arrays that begin with (B, T).
-        batch: an array or a mapping of arrays that begin with (B, T). Zeros are appended along T, which is
-            padding for ids, weights and masks alike.
-        pad_by: how many positions to append.
-        mask: bool (B, T), True = a real token. None takes the tokens whose id is not 0, from `token_ids`
-            where the batch is a mapping.
+        model_call: takes a batch and returns arrays (B, T, ...).
+        batch: an array (B, T, ...) or a mapping of them. Zeros are appended along T, which is padding for
+            ids, weights and masks alike.
+        pad_by: number of positions to append.
+        mask: bool (B, T), True = a real token. Defaults to the ids (the batch, or its `token_ids`) not 0.
 
     Raises:
-        SeqlabError: when the real tokens cannot be told.
+        SeqlabError: if there are no ids to compute the mask from.
     """
     if mask is None:
         token_ids = batch.get("token_ids") if isinstance(batch, Mapping) else batch
         if token_ids is None or np.ndim(token_ids) != 2:
             raise SeqlabError(
-                "the real tokens cannot be told",
+                "unknown which tokens are real",
                 where="mask",
                 expected="token_ids (B, T) in the batch, or a mask (B, T)",
-                remedy="give mask=",
+                remedy="pass mask=",
             )
         mask = np.asarray(token_ids) != 0
 
     def pad(array: Any) -> np.ndarray:
-        array = np.asarray(array)
-        return np.pad(array, [(0, 0), (0, pad_by)] + [(0, 0)] * (array.ndim - 2))
+        return np.pad(array, [(0, 0), (0, pad_by)] + [(0, 0)] * (np.ndim(array) - 2))
 
     before = keras.tree.flatten(model_call(batch))
     after = keras.tree.flatten(model_call(keras.tree.map_structure(pad, batch)))
-    differences = [0.0]
-    for short, long in zip(before, after, strict=True):
-        short, long = (np.asarray(keras.ops.convert_to_numpy(output), "float64") for output in (short, long))
-        differences.append(float(np.max(np.abs(short[mask] - long[:, : mask.shape[1]][mask]), initial=0)))
-    return max(differences)
+    changes = [0.0]
+    for short, long in zip(map(_array, before), map(_array, after), strict=True):
+        difference = short[mask].astype("float64") - long[:, : mask.shape[1]][mask]
+        changes.append(float(np.max(np.abs(difference), initial=0)))
+    return max(changes)
 
 
-def _share_a_mask(some: list[Tensor], others: list[Tensor]) -> bool:
-    return any(
-        np.array_equal(keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(other))
-        for one in some
-        for other in others
-    )
+def _mask_of(tensor: Tensor) -> Tensor | None:
+    return getattr(tensor, "_keras_mask", None)  # as in Keras's masking guide
 
 
-def _loss_before(target: LayerCall, calls: list[LayerCall]) -> SeqlabError:
-    """The error for a target that receives no mask, by the way back from it to where one was last seen."""
+def _masks_of(tensors: list[Tensor]) -> list[Tensor]:
+    return [mask for mask in map(_mask_of, tensors) if mask is not None]
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
+
+
+def _tensors(structure: Any) -> list[Tensor]:
+    return [leaf for leaf in keras.tree.flatten(structure) if keras.ops.is_tensor(leaf)]
+
+
+def _marks_padding_as_real(output_mask: Tensor, masks: list[Tensor]) -> bool:
+    output = _array(output_mask)
+    comparable = [mask for mask in map(_array, masks) if mask.shape == output.shape]
+    return bool(comparable) and bool(np.any(output & ~np.any(comparable, axis=0)))
+
+
+def _require_mask(target: LayerCall) -> None:
+    if not target.received:
+        where, lost, remedy = _place_of_loss(target)
+        raise SeqlabError(
+            f"the mask is lost: {lost}",
+            where=where,
+            expected=f"a mask at {target.path} ({target.layer_type})",
+            received="none",
+            remedy=remedy,
+        )
+    received = [_array(mask) for mask in target.masks]
+    for call in target.earlier:
+        wrong = [_array(mask) for mask in call.output_masks if call.remark == FILLS]
+        if any(np.array_equal(mask, other) for mask in wrong for other in received):
+            raise SeqlabError(
+                f"{call.path} ({call.layer_type}) {FILLS}, and {target.path} receives that mask",
+                where=call.path,
+                expected="an output mask that is False wherever the input masks are False",
+                remedy=_remedy(call),
+            )
+
+
+def _place_of_loss(target: LayerCall) -> tuple[str, str, str]:
+    """Return where the mask of `target` is lost, how, and the remedy, going back from `target`."""
     call: LayerCall | None = target
     while call is not None:
-        earlier = [c for c in calls[: calls.index(call)] if not call.is_inside(c)]
-        source = _source_without_mask(call, earlier)
-        if source is not None and (source.received or source.strips):
-            does = STRIPS if source.strips else "receives a mask and passes none on"
-            return _error(
-                target,
-                where=source.path,
-                what=f"{source.type_name} {does}",
-                remedy=_remedy(source),
-            )
+        source = _source_without_mask(call, call.earlier)
+        if source is not None and (source.received or source.remark == STRIPS):
+            lost = STRIPS if source.remark == STRIPS else "receives a mask and passes none on"
+            return source.path, f"{source.layer_type} {lost}", _remedy(source)
         if source is not None:
             call = source
             continue
-        siblings = [c for c in earlier if c.parent is call.parent and c.passed_on]
+        name, parent = call.layer.name, call.parent
+        siblings = [other for other in call.earlier if other.parent is parent and other.passed_on]
         if siblings:
-            return _error(
-                target,
-                where=f"between {siblings[-1].path} and {call.path}",
-                what="a raw operation, such as x + y or ops.concatenate, drops the mask",
-                remedy=f"call {call.operation.name} with mask=...",
-            )
-        if call.parent is not None and call.parent.received:
-            return _error(
-                target,
-                where=call.parent.path,
-                what=f"{call.parent.type_name} receives a mask and does not hand it to {call.operation.name}",
-                remedy=f"call {call.operation.name} with mask=... in {call.parent.type_name}.call",
-            )
-        call = call.parent
-    return _error(
-        target,
-        where=target.path,
-        what="no layer before it makes a mask",
-        remedy="use an embedding that makes one (mask_zero=True), or give the mask explicitly",
-    )
+            lost = "a raw operation, such as x + y or ops.concatenate, drops the mask"
+            return f"between {siblings[-1].path} and {call.path}", lost, f"call {name} with mask=..."
+        if parent is not None and parent.received:
+            lost = f"{parent.layer_type} receives a mask and does not pass it to {name}"
+            return parent.path, lost, f"call {name} with mask=... in {parent.layer_type}.call"
+        call = parent
+    remedy = "use an embedding that makes one (mask_zero=True), or pass the mask explicitly"
+    return target.path, "no layer before it makes a mask", remedy
 
 
 def _source_without_mask(call: LayerCall, earlier: list[LayerCall]) -> LayerCall | None:
-    """The call that made an input of `call` and gave it no mask, or that took its mask off."""
+    """Return the call that made an input of `call` without a mask, or removed the mask from an input."""
     for tensor, mask in zip(call.inputs, call.input_masks, strict=True):
         if mask is not None:
             continue
         for source in reversed(earlier):
-            if source.strips and any(tensor is given for given in source.inputs):
+            if source.remark == STRIPS and any(tensor is given for given in source.inputs):
                 return source
             if any(tensor is output for output in source.outputs):
                 deeper = _source_without_mask(source, earlier) if source.received else None
-                return deeper if deeper is not None and deeper.strips else source
+                return deeper if deeper is not None and deeper.remark == STRIPS else source
     return None
 
 
-def _error(target: LayerCall, *, where: str, what: str, remedy: str) -> SeqlabError:
-    return SeqlabError(
-        f"the mask is lost: {what}",
-        where=where,
-        expected=f"a mask at {target.path} ({target.type_name})",
-        received="none",
-        remedy=remedy,
-    )
-
-
 def _remedy(call: LayerCall) -> str:
-    if call.strips:
-        return (
-            "do attention and sum in one layer with supports_masking = True, and give it the mask explicitly"
-        )
+    if call.remark == STRIPS:
+        return "do attention and sum in one layer with supports_masking = True, and pass the mask explicitly"
     if None in call.input_masks and len(call.input_masks) > 1:
-        return f"give every input of {call.operation.name} a mask, or the layer after it mask=..."
-    if isinstance(call.operation, keras.layers.Layer) and not call.operation.supports_masking:
-        return f"set supports_masking = True in {call.type_name}, or give the layer after it mask=..."
-    return f"give the layer after {call.operation.name} mask=..."
+        return f"give every input of {call.layer.name} a mask, or pass mask=... to the next layer"
+    if not call.layer.supports_masking:
+        return f"set supports_masking = True in {call.layer_type}, or pass mask=... to the next layer"
+    return f"pass mask=... to the layer after {call.layer.name}"

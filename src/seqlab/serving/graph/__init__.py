@@ -1,1 +1,1 @@
-"""What the exported TensorFlow graph computes from strings: tokens, features, windows, tags and spans."""
+"""TensorFlow graphs of everything around the tagger: tokeniser, features, windows and spans."""

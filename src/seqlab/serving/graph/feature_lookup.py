@@ -1,4 +1,4 @@
-"""Features of tokens, computed inside a graph just as `FeatureEncoder` computes them."""
+"""Compute the features of tokens in a graph, exactly as `FeatureEncoder` does."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Tensor = Any
 
 
 class GraphFeatures(tf.Module):
-    """Surface forms to feature ids; vocabularies and character tables are part of the graph.
+    """Map tokens to feature ids. The graph contains the vocabularies and character tables.
 
     Args:
-        encoder: the vocabularies and settings that the tagger was trained with.
+        encoder: the vocabularies and settings of the tagger.
     """
 
     def __init__(self, encoder: FeatureEncoder) -> None:
@@ -30,7 +30,7 @@ class GraphFeatures(tf.Module):
         self._character_ids = _lookup_table(encoder.characters, by_code_point=True)
 
     def __call__(self, tokens: Tensor) -> dict[str, Tensor]:
-        """String (N,) to `token_ids` (N,), `char_ids` (N, C) and `shape_ids` (N,), int32."""
+        """Return `token_ids` (N,), `char_ids` (N, C) and `shape_ids` (N,), int32, of tokens, string (N,)."""
         code_points = tf.strings.unicode_decode(tokens, "UTF-8")
         normal = tf.strings.unicode_encode(map_code_points(code_points, self._normal_forms), "UTF-8")
         return {
@@ -40,30 +40,29 @@ class GraphFeatures(tf.Module):
         }
 
     def _characters(self, code_points: tf.RaggedTensor) -> Tensor:
-        """Ids of each token's characters; a longer token keeps its first and its last half."""
+        """Return character ids (N, C); of more than C characters, the first and the last half are used."""
         places, head = self.max_token_length, (self.max_token_length + 1) // 2
         lengths = tf.cast(code_points.row_lengths(), tf.int64)[:, None]
         place = tf.range(places, dtype=tf.int64)[None]
-        from_end = tf.logical_and(lengths > places, place >= head)
-        index = tf.where(from_end, lengths - places + place, place)
+        index = tf.where((lengths > places) & (place >= head), lengths - places + place, place)
         is_real = place < lengths
-        flat_index = tf.where(is_real, tf.cast(code_points.row_starts(), tf.int64)[:, None] + index, 0)
-        # One more code point, so that there is something to gather when there is no character at all.
+        index = tf.where(is_real, tf.cast(code_points.row_starts(), tf.int64)[:, None] + index, 0)
+        # One more code point, because `tf.gather` needs at least one.
         flat = tf.concat([tf.cast(code_points.values, tf.int64), [0]], axis=0)
-        ids = tf.where(is_real, self._character_ids.lookup(tf.gather(flat, flat_index)), 0)
-        without_characters = tf.logical_and(lengths == 0, place == 0)
-        return tf.cast(tf.where(without_characters, tf.constant(UNKNOWN_ID, tf.int64), ids), tf.int32)
+        ids = tf.where(is_real, self._character_ids.lookup(tf.gather(flat, index)), 0)
+        is_empty = (lengths == 0) & (place == 0)
+        return tf.cast(tf.where(is_empty, tf.constant(UNKNOWN_ID, tf.int64), ids), tf.int32)
 
     def _shapes(self, code_points: tf.RaggedTensor) -> Tensor:
-        """Each token's shape: classes, with runs cut to two."""
+        """Return word shapes (N,): character classes, with runs shortened to two."""
         classes = map_code_points(code_points, self._shape_classes)
-        same = tf.logical_and(_equals_previous(classes, 1), _equals_previous(classes, 2))
-        kept = tf.ragged.boolean_mask(classes, classes.with_values(tf.logical_not(same)))
+        repeated = _equals_previous(classes, 1) & _equals_previous(classes, 2)
+        kept = tf.ragged.boolean_mask(classes, classes.with_values(~repeated))
         return tf.strings.unicode_encode(kept, "UTF-8")
 
 
 def map_code_points(code_points: tf.RaggedTensor, table: Tensor) -> tf.RaggedTensor:
-    """Each code point's entry in the table, or itself where the table ends before it."""
+    """Replace code points by their entries in the table; those beyond its end stay as they are."""
     values, size = code_points.values, tf.shape(table)[0]
     return code_points.with_values(
         tf.where(values < size, tf.gather(table, tf.minimum(values, size - 1)), values)
@@ -71,18 +70,18 @@ def map_code_points(code_points: tf.RaggedTensor, table: Tensor) -> tf.RaggedTen
 
 
 def _equals_previous(classes: tf.RaggedTensor, distance: int) -> Tensor:
-    """Whether each value equals the one `distance` before it in its own row, bool (values,)."""
+    """Return whether each value equals the one `distance` before it in the same row, bool (values,)."""
     values, rows = classes.values, classes.value_rowids()
 
     def shifted(x: Tensor) -> Tensor:
         return tf.concat([tf.fill([distance], tf.constant(-1, x.dtype)), x], axis=0)[: tf.shape(x)[0]]
 
-    return tf.logical_and(values == shifted(values), rows == shifted(rows))
+    return (values == shifted(values)) & (rows == shifted(rows))
 
 
 def _lookup_table(vocabulary: Vocabulary, *, by_code_point: bool = False) -> tf.lookup.StaticHashTable:
     entries = vocabulary.entries[UNKNOWN_ID + 1 :]
-    # A table may not be empty: one more key, which no token has, is unknown.
+    # A hash table must not be empty: one more key, which no token has, maps to unknown.
     keys: list[Any] = [*(ord(entry) for entry in entries), -1] if by_code_point else [*entries, ""]
     ids = [*range(UNKNOWN_ID + 1, len(vocabulary)), UNKNOWN_ID]
     initializer = tf.lookup.KeyValueTensorInitializer(

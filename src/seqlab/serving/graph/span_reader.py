@@ -1,87 +1,63 @@
-"""Spans out of tags, inside a graph, read as conlleval reads them."""
+"""Read spans from tags in a graph, as the conlleval script does."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
+
+from seqlab.tags import split_tag
 
 Tensor = Any
 
-_PREFIXES = {"L": "E", "U": "S"}
-
-
-class GraphSpans(NamedTuple):
-    """The spans of a batch, right-padded, S being the largest number in a sentence.
-
-    Args:
-        types: string (B, S), "" at padding.
-        starts: int32 (B, S), the first token; -1 at padding.
-        ends: int32 (B, S), the token after the last; -1 at padding.
-    """
-
-    types: Tensor
-    starts: Tensor
-    ends: Tensor
-
 
 class SpanReader(tf.Module):
-    """Tag ids to spans, the lenient reading of `seqlab.tags.tags_to_spans`.
+    """Map tag ids to spans, like `seqlab.tags.tags_to_spans` with `lenient=True`.
 
     Args:
-        tags: the tag vocabulary's entries.
+        tags: the entries of the tag vocabulary.
     """
 
     def __init__(self, tags: list[str]) -> None:
         super().__init__(name="spans")
-        read = [_read_tag(tag) for tag in tags]
+        read = [split_tag(tag) for tag in tags]
         types = sorted({entity_type for _, entity_type in read})
         self._is_inside = tf.constant([prefix != "O" for prefix, _ in read])
-        self._may_go_on = tf.constant([prefix in "IE" for prefix, _ in read])
+        self._continues = tf.constant([prefix in "IE" for prefix, _ in read])
         self._may_be_continued = tf.constant([prefix in "BI" for prefix, _ in read])
-        self._type_ids = tf.constant(
-            np.array([types.index(entity_type) for _, entity_type in read], np.int32)
-        )
+        self._type_ids = tf.constant([types.index(entity_type) for _, entity_type in read], tf.int32)
         self._types = tf.constant(types)
 
-    def __call__(self, tag_ids: Tensor, row_lengths: Tensor) -> GraphSpans:
-        """Tag ids, int32 (N,), of sentences of `row_lengths`, int64 (B,), to spans."""
-        rows = tf.repeat(tf.range(tf.size(row_lengths, tf.int64)), row_lengths)
+    def __call__(self, tag_ids: Tensor, row_lengths: Tensor) -> dict[str, Tensor]:
+        """Read the spans of tag ids, int32 (N,), in sentences of `row_lengths`, int64 (B,).
+
+        Returns:
+            `span_types`, string (B, S), "" at padding; `span_starts` and `span_ends`, int32 (B, S), end
+            exclusive, -1 at padding. S is the largest number of spans in a sentence.
+        """
+        num_rows = tf.size(row_lengths, tf.int64)
+        rows = tf.repeat(tf.range(num_rows), row_lengths)
         places = tf.range(tf.size(rows, tf.int64)) - tf.gather(tf.cumsum(row_lengths, exclusive=True), rows)
         types, is_inside = tf.gather(self._type_ids, tag_ids), tf.gather(self._is_inside, tag_ids)
 
-        def before(x: Tensor, nothing: Any) -> Tensor:
-            return tf.concat([tf.constant([nothing], x.dtype), x], axis=0)[: tf.shape(x)[0]]
+        def previous(x: Tensor, first: Any) -> Tensor:
+            return tf.concat([tf.constant([first], x.dtype), x], axis=0)[: tf.shape(x)[0]]
 
-        goes_on = (
-            tf.gather(self._may_go_on, tag_ids)
-            & before(tf.gather(self._may_be_continued, tag_ids), False)
-            & (types == before(types, -1))
-            & (rows == before(rows, -1))
+        continues = (
+            tf.gather(self._continues, tag_ids)
+            & previous(tf.gather(self._may_be_continued, tag_ids), False)
+            & (types == previous(types, -1))
+            & (rows == previous(rows, -1))
         )
-        is_start = is_inside & ~goes_on
-        first = tf.boolean_mask(places, is_start)
-        span_of_token = tf.boolean_mask(tf.cumsum(tf.cast(is_start, tf.int64)) - 1, is_inside)
-        lengths = tf.math.bincount(tf.cast(span_of_token, tf.int32), minlength=tf.size(first), dtype=tf.int64)
+        is_start = is_inside & ~continues
+        is_end = is_inside & ~tf.pad(continues, [[0, 1]])[1:]
         span_rows = tf.boolean_mask(rows, is_start)
-        counts = tf.math.bincount(
-            tf.cast(span_rows, tf.int32), minlength=tf.size(row_lengths), dtype=tf.int64
-        )
 
         def dense(values: Tensor, padding: Any) -> Tensor:
-            return tf.RaggedTensor.from_row_lengths(values, counts, validate=False).to_tensor(padding)
+            return tf.RaggedTensor.from_value_rowids(values, span_rows, num_rows).to_tensor(padding)
 
-        return GraphSpans(
-            types=dense(tf.gather(self._types, tf.boolean_mask(types, is_start)), ""),
-            starts=dense(tf.cast(first, tf.int32), -1),
-            ends=dense(tf.cast(first + lengths, tf.int32), -1),
-        )
-
-
-def _read_tag(tag: str) -> tuple[str, str]:
-    prefix, _, entity_type = tag.partition("-")
-    prefix = _PREFIXES.get(prefix, prefix)
-    if prefix in ("B", "I", "E", "S"):
-        return prefix, entity_type
-    return ("I", entity_type) if entity_type and prefix != "O" else ("O", "")
+        return {
+            "span_types": dense(tf.gather(self._types, tf.boolean_mask(types, is_start)), ""),
+            "span_starts": dense(tf.cast(tf.boolean_mask(places, is_start), tf.int32), -1),
+            "span_ends": dense(tf.cast(tf.boolean_mask(places, is_end) + 1, tf.int32), -1),
+        }

@@ -1,17 +1,19 @@
-"""A tagger with everything around it, from strings to tags, as functions that a SavedModel can hold."""
+"""A tagger with its preprocessing and decoding, from strings to tags, as functions for a SavedModel."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tensorflow as tf
 
-from seqlab.batching.encoding import FeatureEncoder
-from seqlab.batching.vocabulary import PADDING_ID, UNKNOWN_ID, Vocabulary
+from seqlab.batching.encoding import FEATURES, FeatureEncoder
+from seqlab.batching.vocabulary import Vocabulary
 from seqlab.serving.graph.feature_lookup import GraphFeatures
 from seqlab.serving.graph.span_reader import SpanReader
 from seqlab.serving.graph.tokenizer import GraphTokenizer
 from seqlab.serving.graph.windowing import cut_windows_in_graph
+from seqlab.tags import PADDING_ID, UNKNOWN_ID
 
 Tensor = Any
 Outputs = dict[str, Tensor]
@@ -20,20 +22,23 @@ _PADDING = {tf.string: "", tf.int32: -1, tf.float32: 0.0}
 
 
 class GraphTagger(tf.Module):
-    """The functions behind the SavedModel's signatures; `docs/serving.md` describes them.
+    """The functions behind the signatures of a SavedModel; `docs/serving.md` describes them.
 
-    Outputs are right-padded to the longest sentence of the batch, T, so that they have the shapes which
-    TensorFlow Serving's REST interface wants: `tokens`, `tags` string (B, T), "" at padding; `tag_ids` int32
-    (B, T), 0 at padding; `probabilities` float32 (B, T), of the tag that was chosen; `mask` bool (B, T),
-    True = a real token; and where tags are spans `span_types` string (B, S), `span_starts` and `span_ends`
-    int32 (B, S) in tokens, end exclusive, "" and -1 at padding.
+    Outputs are right-padded to T, the length of the longest sentence in the batch, because the REST interface
+    of TensorFlow Serving needs dense tensors: `tokens` and `tags`, string (B, T), "" at padding; `tag_ids`,
+    int32 (B, T), 0 at padding; `probabilities`, float32 (B, T), of the predicted tags; `mask`, bool (B, T),
+    True = a real token. If tags encode spans, also `span_types`, string (B, S), "" at padding, and
+    `span_starts` and `span_ends`, int32 (B, S), in tokens, end exclusive, -1 at padding.
+
+    Sentences longer than `max_length` are cut into windows, as in evaluation. The logits that the windows
+    keep are joined, and every sentence is decoded once, as a whole.
 
     Args:
         tagger: the trained tagger.
-        encoder: the vocabularies it was trained with.
+        encoder: the vocabularies that it was trained with.
         tags: the tag vocabulary.
-        spans: whether its tags spell spans.
-        max_length: tokens from which on a sentence is cut into windows.
+        spans: whether the tags encode spans.
+        max_length: maximum number of tokens in a window.
         overlap: tokens that neighbouring windows share.
     """
 
@@ -48,50 +53,42 @@ class GraphTagger(tf.Module):
         overlap: int,
     ) -> None:
         super().__init__(name="seqlab")
-        # Only the weights are handed to TensorFlow: a Keras model's own attributes do not belong
-        # in the export.
+        # TensorFlow tracks the weights alone: the other attributes of a Keras model are not for export.
         self.weights = [weight.value for weight in tagger.weights]
         self.features = GraphFeatures(encoder)
         self.tokenizer = GraphTokenizer()
         self.span_reader = SpanReader(tags.entries) if spans else None
         self.tag_names = tf.constant(["", *tags.entries[UNKNOWN_ID:]])
-        self.places = tf.constant([max_length, overlap], tf.int64)
         self._max_length, self._overlap = max_length, overlap
+        ids = tf.TensorSpec([None, None], tf.int32)
+        characters = tf.TensorSpec([None, None, encoder.max_token_length], tf.int32)
 
-        @tf.function(
-            input_signature=[
-                tf.TensorSpec([None, None], tf.int32),
-                tf.TensorSpec([None, None, encoder.max_token_length], tf.int32),
-                tf.TensorSpec([None, None], tf.int32),
-            ]
-        )
-        def tag_rows(token_ids: Tensor, char_ids: Tensor, shape_ids: Tensor) -> tuple[Tensor, Tensor]:
-            """Ids of right-padded rows to tag ids, int32 (R, T), and their probabilities, float32 (R, T)."""
-            features = {"token_ids": token_ids, "char_ids": char_ids, "shape_ids": shape_ids}
-            mask = tagger.compute_token_mask(features)
-            logits = tagger(features, training=False)
+        @tf.function(input_signature=[dict(zip(FEATURES, (ids, characters, ids), strict=True))])
+        def predict_logits(features: dict[str, Tensor]) -> Tensor:
+            return tagger(features, training=False)
+
+        logits = tf.TensorSpec([None, None, len(tags)], tf.float32)
+
+        @tf.function(input_signature=[logits, tf.TensorSpec([None, None], tf.bool)])
+        def decode(logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
             tag_ids = tagger.head.decode(logits, mask)
-            probabilities = tagger.head.probabilities(logits, mask)
-            return tag_ids, tf.gather(probabilities, tag_ids, batch_dims=2)
+            return tag_ids, tf.gather(tagger.head.probabilities(logits, mask), tag_ids, batch_dims=2)
 
-        self.tag_rows = tag_rows
+        self._predict_logits, self._decode = predict_logits, decode
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "sentences")])
     def tag_sentences(self, sentences: Tensor) -> Outputs:
-        """Sentences whose tokens are joined by blanks, string (B,)."""
+        """Tag sentences, string (B,), whose tokens are separated by blanks."""
         tokens = tf.strings.split(sentences, " ")
         tokens = tf.ragged.boolean_mask(tokens, tokens.with_values(tokens.values != ""))
         return self._tag(tokens.values, tokens.row_lengths())
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string, "tokens")])
     def tag_tokens(self, tokens: Tensor) -> Outputs:
-        """Tokens, string (B, T), with "" as padding on the right."""
+        """Tag tokens, string (B, T), right-padded with ""."""
         is_real = tokens != ""
-        lengths = tf.reduce_sum(tf.cast(is_real, tf.int64), axis=1)
-        right_padded = tf.sequence_mask(lengths, tf.shape(tokens, tf.int64)[1]) == is_real
-        message = 'an empty token: "" is padding, and only on the right of a row'
-        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(right_padded), [message])]):
-            return self._tag(tf.boolean_mask(tokens, is_real), lengths)
+        lengths = _row_lengths(is_real, 'an empty token: "" is padding, and only on the right of a row')
+        return self._tag(tf.boolean_mask(tokens, is_real), lengths)
 
     @tf.function(
         input_signature=[
@@ -100,7 +97,7 @@ class GraphTagger(tf.Module):
         ]
     )
     def tag_ragged(self, tokens: Tensor, row_lengths: Tensor) -> Outputs:
-        """Tokens of all sentences, one after the other, string (N,), and sentence lengths, int64 (B,)."""
+        """Tag the concatenated tokens of all sentences, string (N,); sentence lengths are int64 (B,)."""
         total = tf.reduce_sum(row_lengths)
         message = "row_lengths must add up to the number of tokens"
         check = tf.debugging.Assert(total == tf.size(tokens, tf.int64), [message, total, tf.size(tokens)])
@@ -109,38 +106,32 @@ class GraphTagger(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
     def tag_text(self, texts: Tensor) -> Outputs:
-        """Raw sentences, string (B,), tokenised as `graph_tokenizer` says, with each token's place.
+        """Tokenise and tag raw sentences, string (B,).
 
-        `token_starts` and `token_ends`, int32 (B, T), count characters, `token_byte_starts` and
-        `token_byte_ends` bytes of UTF-8; ends are exclusive, and -1 stands at padding.
+        `token_starts` and `token_ends`, int32 (B, T), count characters of the text, `token_byte_starts` and
+        `token_byte_ends` bytes of UTF-8; ends are exclusive; -1 at padding.
         """
-        found = self.tokenizer(texts)
-        places = {
-            "token_starts": found.starts,
-            "token_ends": found.ends,
-            "token_byte_starts": found.byte_starts,
-            "token_byte_ends": found.byte_ends,
-        }
-        dense = {name: _dense(values, found.row_lengths) for name, values in places.items()}
-        return {**self._tag(found.tokens, found.row_lengths), **dense}
+        tokens, row_lengths, offsets = self.tokenizer(texts)
+        dense = {name: _dense(values, row_lengths) for name, values in offsets.items()}
+        return {**self._tag(tokens, row_lengths), **dense}
 
     def tag_ids(self, token_ids: Tensor, char_ids: Tensor, shape_ids: Tensor) -> Outputs:
-        """Ids as the batch contract has them, (B, T), (B, T, C), (B, T); rows are not cut into windows."""
-        tag_ids, probabilities = self.tag_rows(token_ids, char_ids, shape_ids)
-        return {"tag_ids": tag_ids, "probabilities": probabilities, "mask": token_ids != PADDING_ID}
+        """Tag right-padded ids of sentences, int32 (B, T), (B, T, C) and (B, T)."""
+        mask = token_ids != PADDING_ID
+        row_lengths = _row_lengths(mask, "a token id of 0: 0 is padding, and only on the right of a row")
+        ids = zip(FEATURES, (token_ids, char_ids, shape_ids), strict=True)
+        tag_ids, probabilities = self._tag_features(
+            {name: tf.boolean_mask(values, mask) for name, values in ids}, row_lengths
+        )
+        places, shape = tf.where(mask), tf.shape(mask, tf.int64)
+        return {
+            "tag_ids": tf.scatter_nd(places, tag_ids, shape),
+            "probabilities": tf.scatter_nd(places, probabilities, shape),
+            "mask": mask,
+        }
 
     def _tag(self, tokens: Tensor, row_lengths: Tensor) -> Outputs:
-        windows = cut_windows_in_graph(row_lengths, max_length=self._max_length, overlap=self._overlap)
-        features = self.features(tokens)
-        rows = {
-            name: tf.gather(tf.pad(values, [[0, 1]] + [[0, 0]] * (len(values.shape) - 1)), windows.tokens)
-            for name, values in features.items()
-        }
-        # A batch without any token is computed as one unknown token, which no output shows.
-        rows["token_ids"] += UNKNOWN_ID * tf.cast(tf.size(tokens) == 0, tf.int32)
-        tag_ids, probabilities = self.tag_rows(rows["token_ids"], rows["char_ids"], rows["shape_ids"])
-        tag_ids = tf.boolean_mask(tag_ids, windows.keep)
-        probabilities = tf.boolean_mask(probabilities, windows.keep)
+        tag_ids, probabilities = self._tag_features(self.features(tokens), row_lengths)
         outputs = {
             "tokens": _dense(tokens, row_lengths),
             "tags": _dense(tf.gather(self.tag_names, tag_ids), row_lengths),
@@ -149,12 +140,56 @@ class GraphTagger(tf.Module):
             "mask": tf.sequence_mask(row_lengths, tf.reduce_max(tf.pad(row_lengths, [[0, 1]]))),
         }
         if self.span_reader is not None:
-            spans = self.span_reader(tag_ids, row_lengths)
-            outputs |= {"span_types": spans.types, "span_starts": spans.starts, "span_ends": spans.ends}
+            outputs |= self.span_reader(tag_ids, row_lengths)
         return outputs
+
+    def _tag_features(self, features: dict[str, Tensor], row_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return tag ids, int32 (N,), and their probabilities, float32 (N,), for features (N, ...)."""
+        windows = cut_windows_in_graph(row_lengths, max_length=self._max_length, overlap=self._overlap)
+        rows = {
+            name: tf.gather(tf.pad(values, [[0, 1]] + [[0, 0]] * (len(values.shape) - 1)), windows.tokens)
+            for name, values in features.items()
+        }
+        # Without any token, the tagger is called with one unknown token, whose tag is not returned.
+        rows["token_ids"] += UNKNOWN_ID * tf.cast(tf.reduce_sum(row_lengths) == 0, tf.int32)
+        logits = self._predict_logits(rows)
+        logits = tf.gather(tf.reshape(logits, [-1, logits.shape[-1]]), windows.kept_places)
+        return self._decode_sentences(logits, row_lengths)
+
+    def _decode_sentences(self, logits: Tensor, row_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode each sentence as a whole: logits (N, K) to tag ids (N,) and their probabilities (N,).
+
+        Sentences of up to `max_length` tokens are one batch, sentences of up to 2 `max_length` the next, then
+        4 `max_length`, and so on. Padding therefore at most doubles the memory of long sentences.
+        """
+        doublings = tf.math.log(tf.cast(row_lengths, tf.float32) / self._max_length) / math.log(2)
+        group_of_row = tf.cast(tf.math.ceil(tf.maximum(doublings, 0.0)), tf.int32)
+        group_of_token = tf.repeat(group_of_row, row_lengths)
+
+        def decode_group(decoded: tuple[Tensor, Tensor], group: Tensor) -> tuple[Tensor, ...]:
+            in_group = group_of_token == group
+            lengths = tf.boolean_mask(row_lengths, group_of_row == group)
+            rows = tf.RaggedTensor.from_row_lengths(tf.boolean_mask(logits, in_group), lengths)
+            mask, places = tf.sequence_mask(lengths), tf.where(in_group)
+            return tuple(
+                tf.tensor_scatter_nd_update(values, places, tf.boolean_mask(of_group, mask))
+                for values, of_group in zip(decoded, self._decode(rows.to_tensor(), mask), strict=True)
+            )
+
+        nothing = tf.zeros_like(group_of_token), tf.zeros_like(group_of_token, tf.float32)
+        tag_ids, probabilities = tf.foldl(decode_group, tf.unique(group_of_token)[0], initializer=nothing)
+        return tag_ids, probabilities
+
+
+def _row_lengths(is_real: Tensor, message: str) -> Tensor:
+    """Return the lengths of right-padded rows, int64 (B,); fail with `message` at other padding."""
+    lengths = tf.reduce_sum(tf.cast(is_real, tf.int64), axis=1)
+    is_right_padded = tf.reduce_all(tf.sequence_mask(lengths, tf.shape(is_real, tf.int64)[1]) == is_real)
+    with tf.control_dependencies([tf.debugging.Assert(is_right_padded, [message])]):
+        return tf.identity(lengths)
 
 
 def _dense(values: Tensor, row_lengths: Tensor) -> Tensor:
-    """Values of all sentences one after the other, (N,), as a right-padded matrix (B, T)."""
+    """Return the concatenated values of all sentences, (N,), as a right-padded matrix (B, T)."""
     rows = tf.RaggedTensor.from_row_lengths(values, row_lengths, validate=False)
     return rows.to_tensor(_PADDING[values.dtype])

@@ -1,27 +1,27 @@
-"""A tokeniser that lives in the graph: raw text to tokens with their places in it.
+"""A tokeniser in the graph: raw text to tokens and their offsets.
 
-It follows the Penn Treebank's conventions where they need no look at the meaning:
+It follows the conventions of the Penn Treebank as far as they do not depend on meaning:
 
-1. White space and control characters separate tokens and belong to none.
-2. Brackets, quotation marks, currency signs and other punctuation are tokens of their own; but a comma or
-   colon between two digits and an ampersand between two letters stay (`1,000`, `10:30`, `AT&T`), and so do
-   hyphens, slashes, `@`, `#`, `*` and `_` everywhere (`well-known`, `and/or`).
-3. Two or more of the same of `. - ' ! ? $ < >` and backquote are one token (`...`, `--`, `''`, `!!!`).
-4. Clitics are split off: `n't`, and `'s 'm 'd 're 've 'll` (`do n't`, `it 's`). An apostrophe between
-   letters stays otherwise (`O'Brien`), and is a token of its own at a word's edge (`the boys '`).
-5. A period before a blank or punctuation is a token of its own; but it stays with an abbreviation in
-   `ABBREVIATIONS`, with letters that have periods between them (`U.S.`, `p.m.`), and with a single capital
-   before another word (`J. Smith`), and with those of `BEFORE_NUMBERS` before a number (`No. 5`).
-6. In an address (a run without blanks that has `://` or `@` amid letters or digits) nothing is split but
-   punctuation at its edges.
-7. A smiley that stands between blanks is one token (`:)`, `;-(`, `:D`).
+1. White space and control characters separate tokens.
+2. Brackets, quotation marks, currency signs and other punctuation are separate tokens. Exceptions are a comma
+   or colon between two digits and an ampersand between two letters (`1,000`, `10:30`, `AT&T`), and hyphens,
+   slashes, `@`, `#`, `*` and `_` everywhere (`well-known`, `and/or`).
+3. Two or more equal characters of `. - ' ! ? $ < >` and backquote are one token (`...`, `--`, `''`, `!!!`).
+4. Clitics are separate tokens: `n't`, and `'s 'm 'd 're 've 'll` (`do n't`, `it 's`). Any other apostrophe
+   between letters is kept (`O'Brien`); at the edge of a word it is a separate token (`the boys '`).
+5. A period before a blank or punctuation is a separate token, except after an abbreviation in
+   `ABBREVIATIONS`, letters separated by periods (`U.S.`, `p.m.`), a single capital before another word
+   (`J. Smith`), or an abbreviation in `BEFORE_NUMBERS` before a number (`No. 5`).
+6. An address (a string without blanks that contains `://`, or `@` between letters or digits) is only split at
+   its edges.
+7. A smiley between blanks is one token (`:)`, `;-(`, `:D`).
 
-Text that is already tokenised so comes out the same, token for token.
+Text that is already tokenised in this way is not changed.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -46,26 +46,8 @@ _NUMBER_START = r"\p{Nd}[\s\S]*"
 _ALWAYS, _BEFORE_NUMBER = 1, 2
 
 
-class TokenizedText(NamedTuple):
-    """The tokens of a batch of texts, one after the other.
-
-    Args:
-        tokens: string (N,).
-        row_lengths: int64 (B,), tokens in each text.
-        starts, ends: int32 (N,), places in the text in characters (code points), end exclusive.
-        byte_starts, byte_ends: int32 (N,), the same in bytes of UTF-8.
-    """
-
-    tokens: Tensor
-    row_lengths: Tensor
-    starts: Tensor
-    ends: Tensor
-    byte_starts: Tensor
-    byte_ends: Tensor
-
-
 class _Characters:
-    """The characters of all texts, with a blank before each text and at the end."""
+    """The characters of all texts, with a blank before each text and one at the end."""
 
     def __init__(self, code_points: Tensor, kinds: Tensor) -> None:
         self.code_points, self.kinds = code_points, kinds
@@ -80,7 +62,7 @@ class _Characters:
 
 
 def _at(flags: Tensor, distance: int) -> Tensor:
-    """`flags` of the character that stands `distance` further on; False beyond the edges."""
+    """Return `flags` shifted by `distance`: entry i is `flags[i + distance]`, False (0) beyond the edges."""
     size = tf.shape(flags)[0]
     if distance > 0:
         return tf.pad(flags, [[0, distance]])[distance:]
@@ -88,7 +70,7 @@ def _at(flags: Tensor, distance: int) -> Tensor:
 
 
 class GraphTokenizer(tf.Module):
-    """Texts to tokens, as the module's docstring says."""
+    """Tokenise texts by the rules in the docstring of this module."""
 
     def __init__(self) -> None:
         super().__init__(name="tokenizer")
@@ -99,82 +81,53 @@ class GraphTokenizer(tf.Module):
             default_value=0,
         )
 
-    def __call__(self, texts: Tensor) -> TokenizedText:
-        """String (B,), UTF-8, to tokens; a text without any gives none."""
+    def __call__(self, texts: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Tokenise texts, string (B,), encoded in UTF-8.
+
+        Returns:
+            The tokens of all texts, string (N,), the number of tokens in each text, int64 (B,), and the
+            offsets of each token, int32 (N,): `token_starts` and `token_ends` in characters (code points),
+            end exclusive, and `token_byte_starts` and `token_byte_ends` in bytes.
+        """
         decoded, byte_offsets = tf.strings.unicode_decode_with_offsets(texts, "UTF-8")
         counts = decoded.row_lengths()
-        rows = tf.size(counts, tf.int64)
-        blank = tf.fill([rows, 1], ord(" "))
+        blank = tf.fill([tf.size(counts), 1], ord(" "))
         code_points = tf.concat([tf.concat([blank, decoded], axis=1).values, [ord(" ")]], axis=0)
-        size = tf.shape(self._kinds)[0]
-        kinds = tf.where(code_points < size, tf.gather(self._kinds, tf.minimum(code_points, size - 1)), WORD)
+        kinds = tf.gather(self._kinds, tf.minimum(code_points, tf.size(self._kinds) - 1))
         characters = _Characters(code_points, kinds)
-        begins = tf.where(~characters.is_space & self._boundaries(characters))[:, 0]
-        next_begins = tf.where(~characters.is_space & _at(_ends_token(characters, begins), 1))[:, 0] + 1
+        is_space, boundaries = characters.is_space, _boundaries(characters)
+        begins = tf.where(~is_space & boundaries)[:, 0]
+        next_begins = tf.where(~is_space & _at(is_space | boundaries, 1))[:, 0] + 1
         text_starts = tf.cumsum(counts + 1, exclusive=True)
         row = tf.searchsorted(text_starts, begins, side="right", out_type=tf.int64) - 1
-
         byte_starts, byte_ends = _byte_offsets(texts, byte_offsets)
 
         def tokens_of(begin: Tensor, end: Tensor, row: Tensor) -> tuple[Tensor, ...]:
-            # A text's first character stands one place after its blank, and r blanks stand
-            # before text r's own.
+            # Up to its first character, text r is preceded by r + 1 blanks.
             first, last = begin - row - 1, end - row - 2
             start_bytes, end_bytes = tf.gather(byte_starts, first), tf.gather(byte_ends, last)
             surface = tf.strings.substr(tf.gather(texts, row), start_bytes, end_bytes - start_bytes)
             return surface, start_bytes, end_bytes
 
-        surface, _, _ = tokens_of(begins, next_begins, row)
-        joined = self._periods_to_join(surface, begins, next_begins, row)
+        joined = self._periods_to_join(tokens_of(begins, next_begins, row)[0], begins, next_begins, row)
         ends = tf.where(_at(joined, 1), next_begins + 1, next_begins)
         begins, ends, row = (tf.boolean_mask(x, ~joined) for x in (begins, ends, row))
         surface, start_bytes, end_bytes = tokens_of(begins, ends, row)
         text_start = tf.gather(text_starts, row) + 1
-        return TokenizedText(
-            tokens=surface,
-            row_lengths=tf.math.bincount(
-                tf.cast(row, tf.int32), minlength=tf.cast(rows, tf.int32), dtype=tf.int64
-            ),
-            starts=tf.cast(begins - text_start, tf.int32),
-            ends=tf.cast(ends - text_start, tf.int32),
-            byte_starts=start_bytes,
-            byte_ends=end_bytes,
+        row_lengths = tf.math.bincount(tf.cast(row, tf.int32), minlength=tf.size(counts), dtype=tf.int64)
+        return (
+            surface,
+            row_lengths,
+            {
+                "token_starts": tf.cast(begins - text_start, tf.int32),
+                "token_ends": tf.cast(ends - text_start, tf.int32),
+                "token_byte_starts": start_bytes,
+                "token_byte_ends": end_bytes,
+            },
         )
-
-    def _boundaries(self, c: _Characters) -> Tensor:
-        """Whether a token begins at each character that is no blank; periods of abbreviations aside."""
-        is_break, is_word = c.kinds == BREAK, c.kinds == WORD
-        inner = _inside_address(c)
-        is_run = c.is_any(".-'`!?$<>") & (
-            _equal_neighbours(c.code_points, -1) | _equal_neighbours(c.code_points, 1)
-        )
-        apostrophe = (c.kinds == APOSTROPHE) & ~is_run
-        period = c.is_any(".") & ~is_run
-        final_period = period & _at(c.is_space | is_break | (c.kinds == APOSTROPHE) | is_run, 1)
-        ends_word = c.is_space | is_break | (c.kinds == APOSTROPHE) | final_period | is_run
-
-        short = _at(c.is_any("smd"), 1) & _at(ends_word, 2)
-        first, second = _at(c.lower, 1), _at(c.lower, 2)
-        pairs = [(first == ord(pair[0])) & (second == ord(pair[1])) for pair in ("re", "ve", "ll")]
-        long = tf.reduce_any(tf.stack(pairs), axis=0) & _at(ends_word, 3)
-        clitic = apostrophe & (short | long)
-        negation = apostrophe & _at(c.is_any("n"), -1) & _at(c.is_any("t"), 1) & _at(ends_word, 2)
-        continues = is_word & ~final_period & ~is_run
-        inside_word = apostrophe & _at(continues, -1) & _at(continues, 1)
-
-        between_digits = c.is_any(",:") & _at(c.is_digit, -1) & _at(c.is_digit, 1)
-        letter = is_word & ~c.is_any(".-@#*/\\_") & ~c.is_digit
-        between_letters = c.is_any("&") & _at(letter, -1) & _at(letter, 1)
-        alone = is_break & ~is_run & ~between_digits & ~between_letters
-        alone |= final_period | (apostrophe & ~clitic & ~negation & ~inside_word)
-        run_edge = (is_run | _at(is_run, -1)) & ~_equal_neighbours(c.code_points, -1)
-        begins = alone | _at(alone, -1) | run_edge | clitic | _at(negation, 1)
-        smiley = _begins_smiley(c)
-        joined = (inner & _at(inner, -1)) | _at(smiley, -1) | _at(smiley, -2)
-        return _at(c.is_space, -1) | (begins & ~joined)
 
     def _periods_to_join(self, tokens: Tensor, begins: Tensor, ends: Tensor, row: Tensor) -> Tensor:
-        """Whether a token is the period of the abbreviation right before it, bool (N,)."""
+        """Return whether each token is the period of the abbreviation directly before it, bool (N,)."""
         adjacent = _at(ends, -1) == begins
         kinds = self._abbreviations.lookup(tf.strings.lower(tokens))
         known = (kinds == _ALWAYS) | tf.strings.regex_full_match(tokens, _INNER_PERIODS)
@@ -187,18 +140,40 @@ class GraphTokenizer(tf.Module):
         return adjacent & (tokens == ".") & joins
 
 
-def _ends_token(c: _Characters, begins: Tensor) -> Tensor:
-    """Whether no token goes on from the character before into this one, bool (characters,)."""
-    starts = tf.scatter_nd(begins[:, None], tf.ones_like(begins), tf.shape(c.is_space, tf.int64)) > 0
-    return starts | c.is_space
+def _boundaries(c: _Characters) -> Tensor:
+    """Return whether a token begins at each non-blank character, before abbreviations are joined."""
+    is_break, is_word = c.kinds == BREAK, c.kinds == WORD
+    inner = _inside_address(c)
+    equals_previous, equals_next = (c.code_points == _at(c.code_points, i) for i in (-1, 1))
+    is_run = c.is_any(".-'`!?$<>") & (equals_previous | equals_next)
+    apostrophe = (c.kinds == APOSTROPHE) & ~is_run
+    period = c.is_any(".") & ~is_run
+    final_period = period & _at(c.is_space | is_break | (c.kinds == APOSTROPHE) | is_run, 1)
+    ends_word = c.is_space | is_break | (c.kinds == APOSTROPHE) | final_period | is_run
 
+    short = _at(c.is_any("smd"), 1) & _at(ends_word, 2)
+    first, second = _at(c.lower, 1), _at(c.lower, 2)
+    pairs = [(first == ord(pair[0])) & (second == ord(pair[1])) for pair in ("re", "ve", "ll")]
+    long = tf.reduce_any(tf.stack(pairs), axis=0) & _at(ends_word, 3)
+    clitic = apostrophe & (short | long)
+    negation = apostrophe & _at(c.is_any("n"), -1) & _at(c.is_any("t"), 1) & _at(ends_word, 2)
+    continues = is_word & ~final_period & ~is_run
+    inside_word = apostrophe & _at(continues, -1) & _at(continues, 1)
 
-def _equal_neighbours(code_points: Tensor, distance: int) -> Tensor:
-    return code_points == _at(code_points, distance)
+    between_digits = c.is_any(",:") & _at(c.is_digit, -1) & _at(c.is_digit, 1)
+    letter = is_word & ~c.is_any(".-@#*/\\_") & ~c.is_digit
+    between_letters = c.is_any("&") & _at(letter, -1) & _at(letter, 1)
+    alone = is_break & ~is_run & ~between_digits & ~between_letters
+    alone |= final_period | (apostrophe & ~clitic & ~negation & ~inside_word)
+    run_edge = (is_run | _at(is_run, -1)) & ~equals_previous
+    begins = alone | _at(alone, -1) | run_edge | clitic | _at(negation, 1)
+    smiley = _begins_smiley(c)
+    joined = (inner & _at(inner, -1)) | _at(smiley, -1) | _at(smiley, -2)
+    return _at(c.is_space, -1) | (begins & ~joined)
 
 
 def _begins_smiley(c: _Characters) -> Tensor:
-    """Whether eyes, perhaps a nose, and a mouth between blanks begin at each character."""
+    """Return whether a smiley between blanks begins at each character: eyes, optional nose, mouth."""
     eyes = c.is_any(":;=") & _at(c.is_space, -1)
     mouth = c.is_any("()[]dp/|")
     without_nose = _at(mouth, 1) & _at(c.is_space, 2)
@@ -206,7 +181,7 @@ def _begins_smiley(c: _Characters) -> Tensor:
 
 
 def _inside_address(c: _Characters) -> Tensor:
-    """Whether a character stands in an address, from its first word character to its last."""
+    """Return whether each character is in an address, between its first and last word character."""
     is_word = c.kinds == WORD
     core = is_word & ~c.is_any(".-*")
     chunk = tf.cumsum(tf.cast(c.is_space, tf.int32))
@@ -222,7 +197,7 @@ def _inside_address(c: _Characters) -> Tensor:
 
 
 def _byte_offsets(texts: Tensor, offsets: tf.RaggedTensor) -> tuple[Tensor, Tensor]:
-    """First byte of every character and the byte after its last, int32."""
+    """Return the first byte of each character and the byte after its last, int32 (characters,)."""
     starts, rows = tf.cast(offsets.values, tf.int32), offsets.value_rowids()
     is_last = tf.concat([rows[1:] != rows[:-1], tf.fill([tf.minimum(tf.size(rows), 1)], True)], axis=0)
     return starts, tf.where(is_last, tf.gather(tf.strings.length(texts), rows), _at(starts, 1))

@@ -1,4 +1,4 @@
-"""Long sentences as overlapping windows, inside a graph: the very rows of `batching.buckets.cut_windows`."""
+"""Cut long sentences into overlapping windows in a graph, exactly as `batching.buckets.cut_windows` does."""
 
 from __future__ import annotations
 
@@ -10,51 +10,46 @@ Tensor = Any
 
 
 class GraphWindows(NamedTuple):
-    """Rows cut from a batch of sentences whose tokens stand one after the other.
+    """R windows of at most W tokens, cut from sentences with N tokens in all.
 
     Args:
-        tokens: int64 (R, T), each place's token, counted over the whole batch; at padding, their number N.
-        keep: bool (R, T), the places whose tags are kept; read row by row they are the N tokens in order.
+        tokens: int64 (R, W), the index of the token at each place, from 0 to N - 1; N at padding.
+        kept_places: int64 (N,), for each token its place in the window that keeps it, in the flattened
+            windows (R * W).
     """
 
     tokens: Tensor
-    keep: Tensor
+    kept_places: Tensor
 
 
 def cut_windows_in_graph(row_lengths: Tensor, *, max_length: int, overlap: int) -> GraphWindows:
-    """Cut sentences into rows of at most `max_length` tokens.
+    """Cut sentences into windows of at most `max_length` tokens; each window keeps half of each overlap.
 
-    There is at least one row and one place, also without any token: what is computed on them is then thrown
-    away.
+    At least one window of at least one place is returned, also if there are no tokens.
 
     Args:
-        row_lengths: int64 (B,), tokens in each sentence, 0 allowed.
-        max_length: most tokens in a row.
-        overlap: tokens that neighbouring rows share; each keeps the half nearer to its middle.
+        row_lengths: int64 (B,), tokens of each sentence, 0 allowed.
+        max_length: maximum number of tokens in a window.
+        overlap: tokens that neighbouring windows share.
     """
     stride = max_length - overlap
-    more = tf.maximum(row_lengths - max_length, 0)
-    counts = tf.where(row_lengths > 0, 1 + (more + stride - 1) // stride, 0)
-    sentence = tf.repeat(tf.range(tf.size(row_lengths, tf.int64)), counts)
-    number = tf.range(tf.size(sentence, tf.int64)) - tf.gather(tf.cumsum(counts, exclusive=True), sentence)
-    length = tf.gather(row_lengths, sentence)
-    start = number * stride
-    stop = tf.minimum(start + max_length, length)
-    # The cut between two rows lies in the middle of what they share.
-    previous_stop = start - stride + max_length
-    following_start = start + stride
-    is_last = stop == length
-    cut = tf.where(number > 0, (start + previous_stop) // 2, 0)
-    next_cut = tf.where(is_last, length, (following_start + stop) // 2)
-    offset = tf.gather(tf.cumsum(row_lengths, exclusive=True), sentence)
+    counts = (tf.maximum(row_lengths - overlap, 1) + stride - 1) // stride
+    counts = tf.where(row_lengths > 0, counts, 0)
+    first_token, first_window = (tf.cumsum(x, exclusive=True) for x in (row_lengths, counts))
+    num_tokens, num_windows = tf.reduce_sum(row_lengths), tf.reduce_sum(counts)
+    width = tf.clip_by_value(tf.reduce_max(tf.pad(row_lengths, [[0, 1]])), 1, max_length)
 
-    nothing = tf.cast(tf.size(sentence) == 0, tf.int64)
-    start, stop, cut, next_cut, offset = (
-        tf.pad(x, [[0, nothing]]) for x in (start, stop, cut, next_cut, offset)
-    )
-    place = tf.range(tf.maximum(tf.reduce_max(stop - start), 1))[None]
-    within = start[:, None] + place
-    is_real = within < stop[:, None]
-    tokens = tf.where(is_real, offset[:, None] + within, tf.reduce_sum(row_lengths))
-    keep = tf.logical_and(within >= cut[:, None], within < next_cut[:, None])
-    return GraphWindows(tokens=tokens, keep=tf.logical_and(keep, is_real))
+    row = tf.repeat(tf.range(tf.size(counts, tf.int64)), counts)
+    start = (tf.range(num_windows) - tf.gather(first_window, row)) * stride
+    places = start[:, None] + tf.range(width)
+    is_real = places < tf.gather(row_lengths, row)[:, None]
+    tokens = tf.where(is_real, tf.gather(first_token, row)[:, None] + places, num_tokens)
+    tokens = tf.pad(tokens, [[0, tf.cast(num_windows == 0, tf.int32)], [0, 0]])
+
+    row = tf.repeat(tf.range(tf.size(counts, tf.int64)), row_lengths)
+    place = tf.range(num_tokens) - tf.gather(first_token, row)
+    # Window i > 0 keeps the tokens from the middle of its overlap: i * stride + overlap // 2.
+    window = tf.maximum((place - overlap // 2) // stride, 0)
+    window = tf.minimum(window, tf.gather(counts, row) - 1)
+    kept_places = (tf.gather(first_window, row) + window) * width + place - window * stride
+    return GraphWindows(tokens=tokens, kept_places=kept_places)

@@ -1,4 +1,4 @@
-"""Nodes and weights of an ONNX graph, put down one after the other."""
+"""Build an ONNX graph operation by operation."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from seqlab.errors import SeqlabError
+
 OPSET = 18
 
 Value = str | float | int | np.ndarray
-"""A tensor by its name in the graph, or a constant; numbers stand for float32 scalars."""
+"""The name of a tensor in the graph, or a constant; numbers are float32 scalars."""
 
 _TYPES = {
     np.dtype(np.float32): onnx.TensorProto.FLOAT,
@@ -22,11 +24,25 @@ _TYPES = {
 }
 
 
+class UnsupportedLayerError(SeqlabError):
+    """A layer or an activation that cannot be written as ONNX."""
+
+    @classmethod
+    def of_layer(cls, layer: Any) -> UnsupportedLayerError:
+        """Return the error for a layer of an unknown type."""
+        return cls(
+            "this layer cannot be written as ONNX",
+            where=layer.name,
+            received=type(layer).__name__,
+            remedy="use the SavedModel, or add the layer to seqlab.serving.onnx",
+        )
+
+
 class OnnxGraph:
     """A graph under construction; each operation returns the name of its output.
 
     Args:
-        prefix: of the names made here, so that a body inside another graph has names of its own.
+        prefix: prefix of all names of this graph. The body of a loop needs its own.
     """
 
     def __init__(self, prefix: str = "") -> None:
@@ -46,7 +62,7 @@ class OnnxGraph:
         return names
 
     def value(self, value: Value) -> str:
-        """The name of a tensor; a constant is added to the graph first."""
+        """Return the name of a tensor; a constant is added to the graph first."""
         if isinstance(value, str):
             return value
         array = np.asarray(value, None if isinstance(value, np.ndarray) else np.float32)
@@ -55,18 +71,18 @@ class OnnxGraph:
         return name
 
     def cast(self, x: Value, dtype: Any) -> str:
-        """Another type."""
+        """Add a cast to a NumPy type."""
         return self.op("Cast", x, to=_TYPES[np.dtype(dtype)])
 
     def reshape(self, x: Value, *sizes: int | str) -> str:
-        """Another shape; a size may be the name of an int64 (1,) that is known at run time."""
+        """Add a reshape; a size may be the name of an int64 (1,) tensor."""
         if all(isinstance(size, int) for size in sizes):
             return self.op("Reshape", x, np.array(sizes, np.int64))
         parts = [np.array([size], np.int64) if isinstance(size, int) else size for size in sizes]
         return self.op("Reshape", x, self.op("Concat", *parts, axis=0))
 
     def size(self, x: Value, axis: int) -> str:
-        """int64 (1,), the size along an axis."""
+        """Add the size along an axis, int64 (1,)."""
         return self.op("Shape", x, start=axis, end=axis + 1)
 
     def scan(
@@ -81,14 +97,14 @@ class OnnxGraph:
         """Run `body` for each entry along the inputs' first axis.
 
         Args:
-            body: the step's graph; it may use this graph's tensors.
-            states: for each state its name inside, its first value, and the name inside of its next value.
-            inputs: for each input its name inside and the tensor (steps, ...).
-            outputs: names inside of what is collected.
-            reverse: whether to go, and to collect, from the last entry to the first.
+            body: the graph of one step; it may use the tensors of this graph.
+            states: for each state its name in the body, its initial value, and the name of its next value.
+            inputs: for each input its name in the body and the tensor (steps, ...).
+            outputs: names in the body of the outputs to collect.
+            reverse: whether to run from the last entry to the first.
 
         Returns:
-            The last states, then the collected outputs (steps, ...).
+            The final states, then the collected outputs (steps, ...).
         """
 
         def tensors(names: Sequence[str]) -> list[Any]:
@@ -120,12 +136,12 @@ class OnnxGraph:
         *,
         metadata: dict[str, str],
     ) -> Any:
-        """The finished model.
+        """Return the finished model.
 
         Args:
-            inputs: for each input its type and shape, a name standing for a size that varies.
-            outputs: for each output the tensor that it is, its type and shape.
-            metadata: facts kept in the file.
+            inputs: for each input its type and shape; a dynamic size is given by a name.
+            outputs: for each output its tensor, type and shape.
+            metadata: properties stored in the file.
         """
         for name, (tensor, _, _) in outputs.items():
             self._nodes.append(helper.make_node("Identity", [tensor], [name]))

@@ -1,4 +1,4 @@
-"""Heads as ONNX: logits, the best allowed tag sequence, and the probabilities of its tags."""
+"""Write heads as ONNX: logits, the best allowed tag sequence, and the probabilities of its tags."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from seqlab.errors import SeqlabError
 from seqlab.modeling.heads.crf_head import CRFHead
 from seqlab.modeling.heads.softmax_head import SoftmaxHead
-from seqlab.modeling.heads.tag_constraints import FORBIDDEN
-from seqlab.serving.onnx.onnx_graph import OnnxGraph
+from seqlab.modeling.masks.masked_ops import MASKED_SCORE
+from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError
 
 
-def tag(g: OnnxGraph, head: Any, x: str, mask: str) -> tuple[str, str]:
-    """Float (B, T, E) and bool (B, T) to tag ids, int32 (B, T), and their probabilities, float (B, T).
+def project(g: OnnxGraph, head: Any, x: str) -> str:
+    """Write the projection of a head: float (B, T, E) to logits (B, T, K).
 
     Raises:
-        SeqlabError: a head that is not known here.
+        UnsupportedLayerError: the head is neither a `SoftmaxHead` nor a `CRFHead`.
     """
-    logits = g.op("MatMul", x, np.asarray(head.projection.kernel, np.float32))
-    logits = g.op("Add", logits, np.asarray(head.projection.bias, np.float32))
-    logits = g.op("Where", np.array(head.constraints.can_predict), logits, FORBIDDEN)
+    if not isinstance(head, (SoftmaxHead, CRFHead)):
+        raise UnsupportedLayerError.of_layer(head)
+    scores = g.op("MatMul", x, np.asarray(head.projection.kernel, np.float32))
+    scores = g.op("Add", scores, np.asarray(head.projection.bias, np.float32))
+    return g.op("Where", np.array(head.constraints.can_predict), scores, MASKED_SCORE)
+
+
+def decode(g: OnnxGraph, head: SoftmaxHead | CRFHead, logits: str, mask: str) -> tuple[str, str]:
+    """Write decoding: logits (B, T, K) and mask, bool (B, T), to tag ids, int32 (B, T), and probabilities."""
     allowed = head.constraints
     start, end, transitions = (
         np.array(scores, np.float32)
@@ -34,17 +39,13 @@ def tag(g: OnnxGraph, head: Any, x: str, mask: str) -> tuple[str, str]:
         else:
             log_p = g.op("LogSoftmax", logits, axis=-1)
             tag_ids = _best_tags(g, _with_boundaries(g, log_p, start, end, mask), transitions, mask)
-    elif isinstance(head, CRFHead):
+    else:
         start += np.asarray(head.start, np.float32)
         end += np.asarray(head.end, np.float32)
         transitions += np.asarray(head.transitions, np.float32)
         emissions = _with_boundaries(g, logits, start, end, mask)
         tag_ids = _best_tags(g, emissions, transitions, mask)
         probabilities = _marginals(g, emissions, transitions, mask)
-    else:
-        raise SeqlabError(
-            "this head cannot be written as ONNX", where=head.name, received=type(head).__name__
-        )
     tag_ids = g.op("Where", mask, tag_ids, np.array(0, np.int32))
     place = g.op("Unsqueeze", tag_ids, np.array([2]))
     chosen = g.op("Squeeze", g.op("GatherElements", probabilities, place, axis=2), np.array([2]))
@@ -52,12 +53,11 @@ def tag(g: OnnxGraph, head: Any, x: str, mask: str) -> tuple[str, str]:
 
 
 def _with_boundaries(g: OnnxGraph, emissions: str, start: np.ndarray, end: np.ndarray, mask: str) -> str:
-    """Emissions (B, T, K) with the scores of beginning and ending at the first and last real token."""
+    """Add the start and end scores to the emissions (B, T, K) of the first and the last real token."""
     real = g.cast(mask, np.int32)
-    shifted = g.op("Pad", real, np.array([0, 0, 0, 1]), mode="constant")
-    after = g.op("Slice", shifted, np.array([1]), np.array([2**31 - 1]), np.array([1]))
-    before = g.op("Pad", real, np.array([0, 1, 0, 0]), mode="constant")
-    before = g.op("Slice", before, np.array([0]), np.array([-1]), np.array([1]))
+    after, before = (  # the mask of the next and of the previous token; negative padding removes a column
+        g.op("Pad", real, np.array(pads)) for pads in ([0, -1, 0, 1], [0, 1, 0, -1])
+    )
     for neighbour, scores in ((before, start), (after, end)):
         at_edge = g.op("And", mask, g.op("Equal", neighbour, np.array(0, np.int32)))
         added = g.op("Where", g.op("Unsqueeze", at_edge, np.array([2])), scores, 0.0)
@@ -66,18 +66,17 @@ def _with_boundaries(g: OnnxGraph, emissions: str, start: np.ndarray, end: np.nd
 
 
 def _following(g: OnnxGraph, emissions: str, mask: str) -> tuple[str, str, str]:
-    """The first token's emissions (B, K), those of each follower (T, B, K), and whether it is real."""
+    """Return the emissions of the first token (B, K) and of each next token (T, B, K), and its mask."""
     by_time = g.op("Transpose", emissions, perm=[1, 0, 2])
     real = g.op("Transpose", g.cast(mask, np.int32), perm=[1, 0])
     first = g.op("Gather", by_time, np.array(0), axis=0)
-    end, one, axis = np.array([2**31 - 1]), np.array([1]), np.array([0])
-    scores = g.op("Slice", g.op("Pad", by_time, np.array([0, 0, 0, 1, 0, 0])), one, end, axis)
-    is_real = g.op("Slice", g.op("Pad", real, np.array([0, 0, 1, 0])), one, end, axis)
+    scores = g.op("Pad", by_time, np.array([-1, 0, 0, 1, 0, 0]))
+    is_real = g.op("Pad", real, np.array([-1, 0, 1, 0]))
     return first, scores, g.cast(g.op("Unsqueeze", is_real, np.array([2])), np.bool_)
 
 
 def _best_tags(g: OnnxGraph, emissions: str, transitions: np.ndarray, mask: str) -> str:
-    """The Viterbi algorithm, int32 (B, T)."""
+    """Write the Viterbi algorithm: tag ids, int32 (B, T)."""
     first, following, is_real = _following(g, emissions, mask)
     table = g.value(transitions[None])
     step = OnnxGraph("viterbi_")
@@ -106,12 +105,14 @@ def _best_tags(g: OnnxGraph, emissions: str, transitions: np.ndarray, mask: str)
 
 
 def _marginals(g: OnnxGraph, emissions: str, transitions: np.ndarray, mask: str) -> str:
-    """The forward-backward algorithm, float (B, T, K)."""
+    """Write the forward-backward algorithm: probabilities, float (B, T, K)."""
     first, following, is_real = _following(g, emissions, mask)
     table = g.value(transitions[None])
     forward = OnnxGraph("forward_")
     sums = forward.op("Add", forward.op("Unsqueeze", "forward_alpha", np.array([2])), table)
-    moved = forward.op("Add", _log_sum_exp(forward, sums, 1), "forward_emission")
+    moved = forward.op(
+        "Add", forward.op("ReduceLogSumExp", sums, np.array([1]), keepdims=0), "forward_emission"
+    )
     moved = forward.op("Where", "forward_is_real", moved, "forward_alpha")
     last, alphas = g.scan(
         forward,
@@ -122,7 +123,8 @@ def _marginals(g: OnnxGraph, emissions: str, transitions: np.ndarray, mask: str)
     backward = OnnxGraph("backward_")
     onward = backward.op("Add", "backward_emission", "backward_beta")
     sums = backward.op("Add", table, backward.op("Unsqueeze", onward, np.array([1])))
-    moved = backward.op("Where", "backward_is_real", _log_sum_exp(backward, sums, 2), "backward_beta")
+    moved = backward.op("ReduceLogSumExp", sums, np.array([2]), keepdims=0)
+    moved = backward.op("Where", "backward_is_real", moved, "backward_beta")
     _, betas = g.scan(
         backward,
         [("backward_beta", g.op("Mul", last, 0.0), moved)],
@@ -132,9 +134,3 @@ def _marginals(g: OnnxGraph, emissions: str, transitions: np.ndarray, mask: str)
     )
     probabilities = g.op("Softmax", g.op("Add", alphas, betas), axis=-1)
     return g.op("Transpose", probabilities, perm=[1, 0, 2])
-
-
-def _log_sum_exp(g: OnnxGraph, x: str, axis: int) -> str:
-    largest = g.op("ReduceMax", x, np.array([axis]), keepdims=1)
-    total = g.op("ReduceSum", g.op("Exp", g.op("Sub", x, largest)), np.array([axis]), keepdims=0)
-    return g.op("Add", g.op("Log", total), g.op("Squeeze", largest, np.array([axis])))

@@ -1,4 +1,4 @@
-"""Embedders and encoders as ONNX: what each layer of `modeling.layers` computes when it does not train."""
+"""Write embedders and encoders as ONNX, layer by layer, as they compute in inference."""
 
 from __future__ import annotations
 
@@ -7,25 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from seqlab.errors import SeqlabError
-from seqlab.modeling.characters.character_attention_pooling import POSITION_DIM, CharacterAttentionPooling
-from seqlab.modeling.characters.character_bilstm import CharacterBiLSTM
-from seqlab.modeling.characters.character_cnn import CharacterCNN
+from seqlab.modeling.characters import (
+    NUM_HEADS,
+    POSITION_DIM,
+    CharacterAttentionPooling,
+    CharacterBiLSTM,
+    CharacterCNN,
+)
 from seqlab.modeling.embedder import TokenFeatureEmbedder
-from seqlab.modeling.encoders.bilstm_encoder import BiLSTMEncoder
-from seqlab.modeling.encoders.convolution_block import ConvolutionBlock
-from seqlab.modeling.encoders.self_attention import SelfAttention
-from seqlab.modeling.encoders.transformer_encoder import TransformerEncoder
-from seqlab.modeling.encoders.transformer_encoder_block import TransformerEncoderBlock
-from seqlab.serving.onnx.onnx_graph import OnnxGraph, Value
-
-MASKED_SCORE = -1e9
+from seqlab.modeling.encoders.attention import SelfAttention
+from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
+from seqlab.modeling.encoders.transformer import (
+    TransformerEncoder,
+    TransformerEncoderBlock,
+)
+from seqlab.modeling.masks.masked_ops import MASKED_SCORE
+from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, Value
 
 
 def embed(
     g: OnnxGraph, layer: TokenFeatureEmbedder, features: dict[str, str], *, max_token_length: int
 ) -> str:
-    """`TokenFeatureEmbedder`: ids (B, T), (B, T, C), (B, T) to float (B, T, D)."""
+    """Write an embedder: ids (B, T), (B, T, C), (B, T) to float (B, T, D).
+
+    Raises:
+        UnsupportedLayerError: the embedder or its character encoder is of an unknown type.
+    """
+    if not isinstance(layer, TokenFeatureEmbedder):
+        raise UnsupportedLayerError.of_layer(layer)
     parts = [g.op("Gather", _weight(layer.token_embedding.embeddings), features["token_ids"], axis=0)]
     if layer.character_encoder is not None:
         ids = g.reshape(features["char_ids"], -1, max_token_length)
@@ -39,29 +48,20 @@ def embed(
 
 
 def encode(g: OnnxGraph, layer: Any, x: str, mask: str) -> str:
-    """The encoder: float (B, T, D) and bool (B, T) to float (B, T, E).
+    """Write an encoder: float (B, T, D) and mask, bool (B, T), to float (B, T, E).
 
     Raises:
-        SeqlabError: a layer that is not known here.
+        UnsupportedLayerError: the encoder or its activation is of an unknown type.
     """
     if isinstance(layer, TransformerEncoder):
         return _transformer(g, layer, x, mask)
     if isinstance(layer, BiLSTMEncoder):
         return _bilstm(g, layer, x, mask)
-    raise _unknown(layer)
+    raise UnsupportedLayerError.of_layer(layer)
 
 
 def _weight(variable: Any) -> np.ndarray:
     return np.asarray(variable, np.float32)
-
-
-def _unknown(layer: Any) -> SeqlabError:
-    return SeqlabError(
-        "this layer cannot be written as ONNX",
-        where=layer.name,
-        received=type(layer).__name__,
-        remedy="teach seqlab.serving.onnx.onnx_layers what it computes",
-    )
 
 
 def _dense(g: OnnxGraph, layer: Any, x: Value) -> str:
@@ -74,22 +74,13 @@ def _norm(g: OnnxGraph, layer: Any, x: Value) -> str:
     )
 
 
-def _activation(g: OnnxGraph, name: str, x: str) -> str:
-    if name == "relu":
-        return g.op("Relu", x)
-    if name == "gelu":
-        half = g.op("Mul", x, 0.5)
-        return g.op("Mul", half, g.op("Add", g.op("Erf", g.op("Mul", x, 1 / math.sqrt(2))), 1.0))
-    raise SeqlabError(
-        "this activation cannot be written as ONNX",
-        where="activation",
-        expected="gelu or relu",
-        received=name,
-    )
+def _gelu(g: OnnxGraph, x: str) -> str:
+    half = g.op("Mul", x, 0.5)
+    return g.op("Mul", half, g.op("Add", g.op("Erf", g.op("Mul", x, 1 / math.sqrt(2))), 1.0))
 
 
 def _characters(g: OnnxGraph, layer: Any, ids: str, places: int) -> str:
-    """int (N, C) to float (N, output_dim); a token without characters has zeros."""
+    """Write a character encoder: int (N, C) to float (N, output_dim), 0 for a token without characters."""
     real = g.op("Not", g.op("Equal", ids, np.array(0, np.int32)))
     vectors = g.op("Gather", _weight(layer.embedding.embeddings), ids, axis=0)
     vectors = _zero_padding(g, vectors, real)
@@ -102,7 +93,7 @@ def _characters(g: OnnxGraph, layer: Any, ids: str, places: int) -> str:
         encoded = g.op("Transpose", _lstm(g, layer.recurrent_layer, vectors, lengths)[1], perm=[1, 0, 2])
         encoded = g.reshape(encoded, -1, layer.output_dim)
     else:
-        raise _unknown(layer)
+        raise UnsupportedLayerError.of_layer(layer)
     has_any = g.op("ReduceMax", g.cast(real, np.int32), np.array([1]), keepdims=1)
     return g.op("Where", g.cast(has_any, np.bool_), encoded, 0.0)
 
@@ -120,34 +111,35 @@ def _character_cnn(g: OnnxGraph, layer: CharacterCNN, vectors: str, real: str) -
 
 
 def _convolve(g: OnnxGraph, layer: Any, by_channel: str) -> str:
-    """(N, D, C) to (N, filters, C), with zeros around, and without the bias."""
+    """Write a convolution without bias: (N, D, C), zero-padded, to (N, filters, C)."""
     kernel = _weight(layer.kernel)
     around = len(kernel) - 1
     pads = [around // 2, around - around // 2]
     return g.op("Conv", by_channel, np.ascontiguousarray(kernel.transpose(2, 1, 0)), pads=pads)
 
 
+def _convolution_step(g: OnnxGraph, layer: Any, x: str) -> str:
+    """Write a convolution over time with gelu: (N, T, D) to (N, T, filters)."""
+    by_channel = _convolve(g, layer, g.op("Transpose", x, perm=[0, 2, 1]))
+    return _gelu(g, g.op("Add", g.op("Transpose", by_channel, perm=[0, 2, 1]), _weight(layer.bias)))
+
+
 def _character_attention(
     g: OnnxGraph, layer: CharacterAttentionPooling, vectors: str, real: str, places: int
 ) -> str:
-    sine, cosine = _sinusoids(places, POSITION_DIM)
-    table = np.concatenate([sine, cosine], axis=-1)
-    from_start = np.arange(places, dtype=np.int64)
+    angles = np.arange(places, dtype=np.float32)[:, None] * _frequencies(POSITION_DIM)
+    table = np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
     last = g.op("Sub", g.cast(_lengths(g, real), np.int64), np.array(1))
-    from_end = g.op("Sub", g.op("Unsqueeze", last, np.array([1])), from_start[None])
+    from_end = g.op("Sub", g.op("Unsqueeze", last, np.array([1])), np.arange(places)[None])
     from_end = g.op("Max", from_end, np.array(0))
     ends = g.op("Gather", table, from_end, axis=0)
     starts = g.op("Expand", table[None], g.op("Shape", ends))
     x = _zero_padding(g, g.op("Concat", vectors, starts, ends, axis=-1), real)
-    hidden = g.op(
-        "Transpose", _convolve(g, layer.convolution, g.op("Transpose", x, perm=[0, 2, 1])), perm=[0, 2, 1]
-    )
-    hidden = _activation(g, "gelu", g.op("Add", hidden, _weight(layer.convolution.bias)))
-    scores = g.op(
-        "Where", g.op("Unsqueeze", real, np.array([2])), _dense(g, layer.scores, hidden), MASKED_SCORE
-    )
+    hidden = _convolution_step(g, layer.convolution, x)
+    is_real = g.op("Unsqueeze", real, np.array([2]))
+    scores = g.op("Where", is_real, _dense(g, layer.scores, hidden), MASKED_SCORE)
     weights = _zero_padding(g, g.op("Softmax", scores, axis=1), real)
-    by_head = g.reshape(hidden, -1, places, layer.num_heads, layer.units // layer.num_heads)
+    by_head = g.reshape(hidden, -1, places, NUM_HEADS, layer.units // NUM_HEADS)
     weighted = g.op("Mul", g.op("Unsqueeze", weights, np.array([3])), by_head)
     return g.reshape(g.op("ReduceSum", weighted, np.array([1]), keepdims=0), -1, layer.units)
 
@@ -159,50 +151,34 @@ def _transformer(g: OnnxGraph, layer: TransformerEncoder, x: str, mask: str) -> 
         table = _weight(layer.position_embedding.positions)
         x = g.op("Add", x, g.op("Slice", table, np.array([0]), g.size(x, 1), np.array([0])))
     elif layer.positions == "sinusoidal":
-        x = g.op("Add", x, g.op("Concat", *_graph_sinusoids(g, g.size(x, 1), layer.hidden_dim), axis=-1))
+        x = g.op("Add", x, g.op("Concat", *_sinusoids(g, g.size(x, 1), layer.hidden_dim), axis=-1))
     for block in layer.blocks:
         x = _transformer_block(g, block, x, mask)
-    return _norm(g, layer.final_norm, x) if layer.final_norm is not None else x
+    return _norm(g, layer.final_norm, x)
 
 
 def _transformer_block(g: OnnxGraph, block: TransformerEncoderBlock, x: str, mask: str) -> str:
-    feed_forward_step = block.feed_forward_step
-    feed_forward = feed_forward_step.feed_forward
-
-    def forward(x: str) -> str:
-        return _dense(
-            g, feed_forward.outer, _activation(g, feed_forward.activation, _dense(g, feed_forward.inner, x))
-        )
-
     if block.convolution_step is not None:
-        x = _convolution_block(g, block.convolution_step, x, mask)
-    if block.norm_first:
-        x = g.op("Add", x, _attention(g, block.attention, _norm(g, block.norm, x), mask))
-        return g.op("Add", x, forward(_norm(g, feed_forward_step.norm, x)))
-    x = _norm(g, block.norm, g.op("Add", x, _attention(g, block.attention, x, mask)))
-    return _norm(g, feed_forward_step.norm, g.op("Add", x, forward(x)))
-
-
-def _convolution_block(g: OnnxGraph, layer: ConvolutionBlock, x: str, mask: str) -> str:
-    step = _zero_padding(g, _norm(g, layer.norm, x) if layer.norm_first else x, mask)
-    by_channel = g.op("Transpose", step, perm=[0, 2, 1])
-    step = g.op("Transpose", _convolve(g, layer.convolution, by_channel), perm=[0, 2, 1])
-    step = _activation(g, "gelu", g.op("Add", step, _weight(layer.convolution.bias)))
-    x = g.op("Add", x, step)
-    return x if layer.norm_first else _norm(g, layer.norm, x)
+        step = block.convolution_step
+        normed = _zero_padding(g, _norm(g, step.norm, x), mask)
+        x = g.op("Add", x, _convolution_step(g, step.convolution, normed))
+    x = g.op("Add", x, _attention(g, block.attention, _norm(g, block.norm, x), mask))
+    step = block.feed_forward_step
+    hidden = _gelu(g, _dense(g, step.inner, _norm(g, step.norm, x)))
+    return g.op("Add", x, _dense(g, step.outer, hidden))
 
 
 def _attention(g: OnnxGraph, layer: SelfAttention, x: str, mask: str) -> str:
     heads, head_dim = layer.num_heads, layer.head_dim
+    batch, length = g.size(x, 0), g.size(x, 1)
 
     def split(dense: Any) -> str:
-        batch, length = g.size(x, 0), g.size(x, 1)
         parts = g.reshape(_dense(g, dense, x), batch, length, heads, head_dim)
         return g.op("Transpose", parts, perm=[0, 2, 1, 3])
 
     query, key, value = split(layer.query), split(layer.key), split(layer.value)
     if layer.relative_positions:
-        sine, cosine = _graph_sinusoids(g, g.size(x, 1), head_dim)
+        sine, cosine = _sinusoids(g, length, head_dim)
         biased = g.op("Add", query, _weight(layer.distance_bias))
         halves = np.array([head_dim // 2, head_dim // 2])
         for_sine, for_cosine = g.ops("Split", biased, halves, outputs=2, axis=-1)
@@ -215,8 +191,7 @@ def _attention(g: OnnxGraph, layer: SelfAttention, x: str, mask: str) -> str:
         )
         places = g.op("Expand", g.op("Concat", cosine, sine, axis=-1), g.op("Shape", key))
         key = g.op("Concat", key, places, axis=-1)
-    if layer.scale_scores:
-        query = g.op("Mul", query, 1 / math.sqrt(head_dim))
+    query = g.op("Mul", query, 1 / math.sqrt(head_dim))
     scores = g.op("MatMul", query, g.op("Transpose", key, perm=[0, 1, 3, 2]))
     scores = g.op("Where", g.op("Unsqueeze", mask, np.array([1, 2])), scores, MASKED_SCORE)
     context = g.op("MatMul", g.op("Softmax", scores, axis=-1), value)
@@ -234,12 +209,12 @@ def _bilstm(g: OnnxGraph, layer: BiLSTMEncoder, x: str, mask: str) -> str:
 
 
 def _lstm(g: OnnxGraph, layer: Any, x: str, lengths: str) -> list[str]:
-    """A bidirectional LSTM over float (B, T, D): states (T, 2, B, H) and last states (2, B, H)."""
+    """Write a bidirectional LSTM over float (B, T, D): states (T, 2, B, H) and final states (2, B, H)."""
     cells = [layer.forward_layer.cell, layer.backward_layer.cell]
     units = layer.forward_layer.units
 
     def gates(weight: Any) -> np.ndarray:
-        """Keras's input, forget, cell, output along the last axis to ONNX's input, output, forget, cell."""
+        """Reorder gates on the last axis: Keras has input, forget, cell, output; ONNX has i, o, f, c."""
         i, f, c, o = np.split(_weight(weight), 4, axis=-1)
         return np.concatenate([i, o, f, c], axis=-1)
 
@@ -261,7 +236,7 @@ def _lstm(g: OnnxGraph, layer: Any, x: str, lengths: str) -> list[str]:
 
 
 def _lengths(g: OnnxGraph, mask: str) -> str:
-    """int32 (B,), real positions in each row, at least 1."""
+    """Write the number of real positions in each row, int32 (B,), at least 1."""
     counts = g.op("ReduceSum", g.cast(mask, np.int32), np.array([1]), keepdims=0)
     return g.op("Max", counts, np.array(1, np.int32))
 
@@ -270,13 +245,8 @@ def _zero_padding(g: OnnxGraph, x: str, mask: str) -> str:
     return g.op("Where", g.op("Unsqueeze", mask, np.array([2])), x, 0.0)
 
 
-def _sinusoids(length: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    angles = np.arange(length, dtype=np.float32)[:, None] * _frequencies(dim)
-    return np.sin(angles), np.cos(angles)
-
-
-def _graph_sinusoids(g: OnnxGraph, length: str, dim: int) -> tuple[str, str]:
-    """Two float (T, dim / 2) for a length, int64 (1,), that is known at run time only."""
+def _sinusoids(g: OnnxGraph, length: str, dim: int) -> tuple[str, str]:
+    """Write sines and cosines, both float (T, dim / 2), for a dynamic length T, int64 (1,)."""
     steps = g.op("Range", np.array(0), g.op("Squeeze", length), np.array(1))
     angles = g.op("Mul", g.op("Unsqueeze", g.cast(steps, np.float32), np.array([1])), _frequencies(dim))
     return g.op("Sin", angles), g.op("Cos", angles)

@@ -1,1 +1,1 @@
-"""Tagging text with an exported tagger: reading lines, running the export, writing the result."""
+"""Tagging text with an export: input lines, the export itself, and output formats."""

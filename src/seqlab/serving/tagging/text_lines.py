@@ -1,4 +1,4 @@
-"""Lines of text to tag, read in bounded memory; one that cannot be tagged does not end the stream."""
+"""Read lines of text to tag in bounded memory; a line that cannot be tagged does not end the stream."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import BinaryIO
 from seqlab.errors import SeqlabError
 
 LONGEST_LINE = 1_000_000
-"""Bytes in a line."""
+"""Maximum number of bytes in a line."""
 
 LONGEST_TOKEN = 10_000
-"""Characters without a blank."""
+"""Maximum number of characters between blanks."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f]")
@@ -22,12 +22,12 @@ _WITHOUT_BLANK = re.compile(rf"\S{{{LONGEST_TOKEN + 1},}}")
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """A line, or why it cannot be tagged.
+    """A line, or the reason why it cannot be tagged.
 
     Args:
-        number: the 1-based line in its file.
-        text: the line without its end; empty where there is a problem.
-        problem: what is wrong with it.
+        number: the 1-based number of the line in its file.
+        text: the line without its line end; empty if there is a problem.
+        problem: the error in the line.
     """
 
     number: int
@@ -36,34 +36,42 @@ class TextLine:
 
 
 def read_text_lines(file: BinaryIO, *, name: str) -> Iterator[TextLine]:
-    """Read lines of UTF-8.
-
-    Args:
-        file: opened for bytes.
-        name: the file as the user knows it.
-    """
+    """Read lines of UTF-8 from a binary file; `name` is its name in error messages."""
     number = 0
     while line := file.readline(LONGEST_LINE + 1):
         number += 1
+        if number == 1:
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+        problem, text = None, ""
         if len(line) > LONGEST_LINE and not line.endswith(b"\n"):
             while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
                 pass
             problem = SeqlabError(
                 "the line is too long",
                 where=f"{name}:{number}",
-                expected=f"at most {LONGEST_LINE:,} bytes, one sentence a line",
-                received="more",
-                remedy="break the text into sentences, one a line",
+                expected=f"at most {LONGEST_LINE:,} bytes, one sentence per line",
+                remedy="split the text into sentences, one per line",
             )
-            yield TextLine(number, "", problem)
-            continue
-        yield _checked(line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line, number, name)
+        else:
+            try:
+                text = line.decode("utf-8").rstrip("\r\n")
+                problem = _problem(text, f"{name}:{number}")
+            except UnicodeDecodeError as error:
+                found = " ".join(f"{byte:02x}" for byte in line[error.start : error.end])
+                problem = SeqlabError(
+                    "not UTF-8",
+                    where=f"{name}:{number}:{error.start + 1}",
+                    expected="text in UTF-8",
+                    received=f"byte {found} ({error.reason})",
+                    remedy="convert it, for example with `iconv -f latin1 -t utf-8`",
+                )
+        yield TextLine(number, "" if problem else text, problem)
 
 
 def batches(
     lines: Iterable[TextLine], *, size: int, characters: int = LONGEST_LINE
 ) -> Iterator[list[TextLine]]:
-    """Group lines by up to `size`, and so that a group has at most about `characters` of them."""
+    """Group up to `size` lines; a group is also complete when it has at least `characters` characters."""
     batch: list[TextLine] = []
     total = 0
     for line in lines:
@@ -76,35 +84,22 @@ def batches(
         yield batch
 
 
-def _checked(line: bytes, number: int, name: str) -> TextLine:
-    try:
-        text = line.decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        found = " ".join(f"{byte:02x}" for byte in line[error.start : error.end])
-        problem = SeqlabError(
-            "not UTF-8",
-            where=f"{name}:{number}:{error.start + 1}",
-            expected="text in UTF-8",
-            received=f"byte {found} ({error.reason})",
-            remedy="convert it, for instance with `iconv -f latin1 -t utf-8`",
-        )
-        return TextLine(number, "", problem)
+def _problem(text: str, where: str) -> SeqlabError | None:
+    """Return the error in a line of text, None if it can be tagged."""
     if control := _CONTROL.search(text):
-        problem = SeqlabError(
+        return SeqlabError(
             "a control character",
-            where=f"{name}:{number}:{control.start() + 1}",
+            where=f"{where}:{control.start() + 1}",
             expected="printable text, blanks and tabs",
             received=f"U+{ord(control.group()):04X}",
-            remedy="take it out, for instance with `tr -d '\\000-\\010\\013-\\037'`",
+            remedy="remove it, for example with `tr -d '\\000-\\010\\013-\\037'`",
         )
-        return TextLine(number, "", problem)
     if word := _WITHOUT_BLANK.search(text):
-        problem = SeqlabError(
-            "a word is too long to be one",
-            where=f"{name}:{number}:{word.start() + 1}",
-            expected=f"a blank at least every {LONGEST_TOKEN:,} characters",
-            received=f"{len(word.group()):,} characters without one",
-            remedy="tag text whose words are separated by blanks",
+        return SeqlabError(
+            "a word is too long",
+            where=f"{where}:{word.start() + 1}",
+            expected=f"a blank after at most {LONGEST_TOKEN:,} characters",
+            received=f"{len(word.group()):,} characters without a blank",
+            remedy="separate words by blanks",
         )
-        return TextLine(number, "", problem)
-    return TextLine(number, text)
+    return None

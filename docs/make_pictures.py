@@ -1,0 +1,110 @@
+"""Make docs/pictures from runs of this commit.
+
+    pip install vl-convert-python            # renders Vega-Lite without a network; chromium must be installed
+    python docs/make_pictures.py runs  --repository CLONE --task ner
+    python docs/make_pictures.py plots --repository CLONE --task ner
+
+CLONE is a clone of this repository in which the runs to show were made: for `runs`, the sample corpus with
+`dvc repro train@ner` and `dvc exp run --queue -S ner.training.learning_rate=...`; for `plots`, real text with
+`dvc repro evaluate@ner`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from PIL import Image
+
+PICTURES = Path(__file__).parent / "pictures"
+PORT = 5055
+WINDOW = (1400, 620)
+START_UP_S = 120
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("picture", choices=["runs", "plots"])
+    parser.add_argument("--repository", type=Path, default=Path.cwd())
+    parser.add_argument("--task", default="ner")
+    args = parser.parse_args()
+    {"runs": picture_runs, "plots": picture_plots}[args.picture](args.repository.resolve(), args.task)
+
+
+def picture_runs(repository: Path, task: str) -> None:
+    """Take a screenshot of the task's table of runs in the MLflow UI."""
+    command = [sys.executable, "-m", "seqlab.cli", "ui", "--port", str(PORT)]
+    server = subprocess.Popen(
+        command, cwd=repository, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        address = ""
+        for line in server.stdout or ():
+            if line.startswith(f"{task} runs: "):
+                address = line.partition(": ")[2].strip()
+            if line.startswith("press Ctrl-C"):
+                break
+        wait_for(f"http://127.0.0.1:{PORT}/health")
+        with tempfile.TemporaryDirectory() as profile:
+            options = [
+                "--headless=new", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={profile}",
+                f"--window-size={WINDOW[0]},{WINDOW[1]}", "--virtual-time-budget=30000",
+                f"--screenshot={PICTURES / 'runs.png'}",
+            ]  # fmt: skip
+            subprocess.run(["chromium", *options, address], check=True, timeout=180, capture_output=True)
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=30)
+
+
+def wait_for(address: str) -> None:
+    """Wait until a server on this machine answers."""
+    deadline = time.monotonic() + START_UP_S
+    while True:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def picture_plots(repository: Path, task: str) -> None:
+    """Render the task's DVC plots, one below the other."""
+    import vl_convert
+
+    files = [f"metrics/{task}/{name}.csv" for name in ("learning_curve", "scores", "confusion")]
+    with tempfile.TemporaryDirectory() as folder:
+        show = [str(Path(sys.executable).with_name("dvc")), "plots", "show", *files, "--out", folder]
+        subprocess.run(show, cwd=repository, check=True, capture_output=True)
+        page = (Path(folder) / "index.html").read_text(encoding="utf-8")
+    found = re.findall(r"var spec = (\{.*?\});\s*vegaEmbed", page, re.S)
+    specs = sorted(
+        map(json.loads, found),
+        key=lambda spec: next(i for i, f in enumerate(files) if f in json.dumps(spec)),
+    )
+    images = [Image.open(io.BytesIO(vl_convert.vegalite_to_png(spec, scale=1.2))) for spec in specs]
+    width, height = max(image.width for image in images), sum(image.height for image in images)
+    picture = Image.new("RGB", (width, height), "white")
+    top = 0
+    for image in images:
+        picture.paste(image.convert("RGB"), (0, top))
+        top += image.height
+    picture.quantize(64).save(PICTURES / "plots.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from small_task import REPOSITORY
+
+from seqlab.params import parse_params
+from seqlab.pipeline.evaluating import EvaluatedTask
+from seqlab.pipeline.record import log_epoch, log_training, record_evaluation, save_view, start_training_run
+from seqlab.tracking.client import mlflow_client
+from seqlab.tracking.store import resolve_tracking_uri
+
+COUNTS = {"sentences": 3, "tokens": 9}
+CORPUS = {
+    "corpus": "files",
+    "title": "own files",
+    "licence": "not stated",
+    "digest": "0" * 64,
+    "synthetic": True,
+    "auxiliary_columns": ["upos"],
+    "splits": dict.fromkeys(("train", "dev", "test"), COUNTS),
+}
+ROW = {
+    "epoch": 1, "train_loss": 0.5, "span_f1": 0.75, "learning_rate": 0.001, "duration_s": 2.0, "steps": 4,
+    "tokens": 9, "padding_efficiency": 0.9,
+}  # fmt: skip
+SUMMARY = {
+    "run_eagerly": False, "jit_compile": True, "device": "cpu", "training_traces": 2,
+    "batch_shapes": 2, "best_epoch": 1, "parameters": 10, "rows_dropped_per_epoch": 1,
+    "tokens_per_s": 3.0, "dev": {"span_f1": 0.75},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A store with one run, trained and evaluated; its root and the run."""
+    root = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("MLFLOW_TRACKING", "DVC_")):
+                patch.delenv(name)
+        params = parse_params(yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8")))
+        with start_training_run("ner", params=params, corpus=CORPUS, root=root) as run:
+            log_epoch(run, ROW)
+            log_training(run, "ner", summary=SUMMARY, history=[ROW], corpus=CORPUS)
+            run.save(root / "run.json")
+        (root / "evaluate.json").write_text("{}", encoding="utf-8")
+        scores = {"tokens": 9, "span_f1": 0.5, "per_type": {"PER": {"span_f1": 0.25}}}
+        bars = [{"group": "PER", "measure": "span_f1", "value": 0.25, "gold": 2}]
+        confusion = [{"actual": "O", "predicted": "O", "count": 9, "share": 1.0}]
+        evaluated = EvaluatedTask(scores={"dev": scores, "test": scores}, confusion=confusion, bars=bars)
+        record_evaluation(
+            "ner", evaluated, corpus=CORPUS, root=root, run_json=root / "run.json", metrics=root
+        )
+        view = save_view("ner", section=params.ner, root=root)
+        client = mlflow_client(resolve_tracking_uri(root))
+    return client, client.get_run(run.run_id), view
+
+
+def test_a_run_has_parameters_data_and_execution_mode(recorded):
+    _, run, _ = recorded
+    assert run.info.status == "FINISHED"
+    assert run.data.params["encoder.type"] == "transformer"
+    assert run.data.params["corpus"] == "files"
+    assert run.data.tags["corpus"] == "files (synthetic)"
+    assert run.data.tags["corpus.auxiliary_columns"] == "upos"
+    assert run.data.tags["run.execution"] == "graph, XLA"
+    assert run.data.tags["run.training_traces"] == "2"
+    assert "scores on it say nothing about real text" in run.data.tags["mlflow.note.content"]
+    assert {given.dataset.name for given in run.inputs.dataset_inputs} == {
+        "files-train", "files-dev", "files-test",
+    }  # fmt: skip
+
+
+def test_metrics_are_grouped_by_split(recorded):
+    client, run, _ = recorded
+    metrics = run.data.metrics
+    assert metrics["train/loss"] == 0.5
+    assert metrics["dev/span_f1"] == metrics["best_dev/span_f1"] + 0.25 == 0.75
+    assert (metrics["test/span_f1"], metrics["test_span_f1/PER"]) == (0.5, 0.25)
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "train/loss")] == [1]
+    assert "test/tokens" not in metrics
+
+
+def test_plots_and_reports_are_artifacts(recorded):
+    client, run, _ = recorded
+    names = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert names >= {"training.json", "evaluate.json"}
+    plots = {file.path for file in client.list_artifacts(run.info.run_id, "plots")}
+    assert plots == {f"plots/{name}.png" for name in ("learning_curve", "confusion", "scores")}
+
+
+def test_the_view_is_an_address_of_the_experiment(recorded):
+    _, run, view = recorded
+    assert view.startswith(f"/#/experiments/{run.info.experiment_id}/runs?")
