@@ -15,7 +15,7 @@ import pytest
 
 from seqlab.tracking.client import SETTINGS
 from seqlab.tracking.store import StoreAwayError, check_server, prepare_store
-from seqlab.tracking.ui import ui_command, ui_environment
+from seqlab.tracking.ui_server import ui_command, ui_environment
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from seqlab.params import load_params
 from seqlab.pipeline.record import save_view
-from seqlab.tracking.ui import ui_command, ui_environment
+from seqlab.tracking.ui_server import ui_command, ui_environment
 
 
 def add_parser(subparsers: Any) -> None:

@@ -10,7 +10,7 @@ from seqlab.params import Params, TaskParams
 from seqlab.tracking.figures import confusion_figure, learning_curve_figure, span_scores_figure
 from seqlab.tracking.provenance import provenance_tags
 from seqlab.tracking.run import TrackedRun
-from seqlab.tracking.ui import save_runs_view
+from seqlab.tracking.ui_server import save_runs_view
 
 _TRAIN_METRICS = ("train_loss", "learning_rate", "padding_efficiency", "duration_s")
 _PLOTS = "plots"

@@ -9,7 +9,7 @@ import pytest
 from seqlab.errors import SeqlabError
 from seqlab.tracking.client import mlflow_client
 from seqlab.tracking.store import resolve_tracking_uri
-from seqlab.tracking.ui import save_runs_view, ui_command, ui_environment
+from seqlab.tracking.ui_server import save_runs_view, ui_command, ui_environment
 
 
 def test_the_server_uses_the_same_store_and_only_listens_on_this_machine(tmp_path: Path) -> None:
