@@ -37,6 +37,7 @@ SMALL = {
     **{f"{task}.embedder.{name}": 16 for task in ("ner", "pos") for name in (
         "token_embedding_dim", "character_embedding_dim", "character_filters",
     )},
+    "pos.training.bucket_boundaries": [48],
     "ner.encoder.num_layers": 1,
     "ner.encoder.hidden_dim": 16,
     "ner.encoder.num_heads": 2,

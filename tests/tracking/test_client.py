@@ -85,7 +85,17 @@ def test_the_users_settings_win(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_importing_tracking_does_not_import_mlflow() -> None:
-    modules = ("client", "figures", "operations", "pending", "provenance", "registry", "run", "store", "ui")
+    modules = (
+        "client",
+        "figures",
+        "operations",
+        "pending",
+        "provenance",
+        "registry",
+        "run",
+        "store",
+        "ui_server",
+    )
     names = ", ".join(f"seqlab.tracking.{name}" for name in modules)
     code = f"import sys, {names}; print(sorted({{'mlflow', 'matplotlib', 'tensorflow'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
