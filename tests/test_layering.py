@@ -13,6 +13,7 @@ import pytest
     [
         ("seqlab.corpora.own_files", ("tensorflow", "keras", "mlflow", "tensorflow_datasets")),
         ("seqlab.corpora.sources", ("tensorflow", "keras", "mlflow", "tensorflow_datasets")),
+        ("seqlab.batching.gathering", ("tensorflow", "keras", "mlflow")),
         ("seqlab.evaluation.scores", ("tensorflow", "keras", "mlflow", "matplotlib")),
         ("seqlab.pipeline.preparing", ("tensorflow", "keras", "mlflow")),
         ("seqlab.pipeline.record", ("tensorflow", "keras")),

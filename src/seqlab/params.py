@@ -167,8 +167,11 @@ class TrainingParams(Section):
     """sentences in a batch"""
     batch_tokens: Positive | None
     """positions in a batch, instead of batch_size: longer buckets get fewer sentences"""
-    bucket_boundaries: Annotated[list[Positive], Field(min_length=1)]
-    """bucket lengths in tokens; longer sentences are split into windows"""
+    bucket_boundaries: Positive | Annotated[list[Positive], Field(min_length=1)]
+    """number of lengths to which batches are padded, chosen from the corpus so that padding is least; or a
+    list of these lengths, in tokens"""
+    window_length: Positive
+    """maximum number of tokens in a row of a batch; longer sentences are split into windows"""
     mention_replacement: Annotated[float, Field(ge=0, le=1)]
     """share of entity mentions that are replaced by others of the same type and length in each epoch"""
     learning_rate: Annotated[float, Field(gt=0)]
@@ -194,12 +197,17 @@ class TrainingParams(Section):
 
     @model_validator(mode="after")
     def _boundaries_rise(self) -> TrainingParams:
-        if sorted(set(self.bucket_boundaries)) != self.bucket_boundaries:
-            raise ValueError(f"bucket_boundaries must be ascending, received {self.bucket_boundaries}")
-        if self.batch_tokens is not None and self.batch_tokens < self.bucket_boundaries[-1]:
+        if isinstance(self.bucket_boundaries, list):
+            if sorted(set(self.bucket_boundaries)) != self.bucket_boundaries:
+                raise ValueError(f"bucket_boundaries must be ascending, received {self.bucket_boundaries}")
+            if self.bucket_boundaries[-1] > self.window_length:
+                raise ValueError(
+                    f"bucket_boundaries must not exceed window_length ({self.window_length}), received "
+                    f"{self.bucket_boundaries}"
+                )
+        if self.batch_tokens is not None and self.batch_tokens < self.window_length:
             raise ValueError(
-                f"batch_tokens ({self.batch_tokens}) must be at least the last bucket boundary "
-                f"({self.bucket_boundaries[-1]})"
+                f"batch_tokens ({self.batch_tokens}) must be at least window_length ({self.window_length})"
             )
         return self
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqlab.batching.buckets import Bucket, choose_buckets, cut_windows, plan_epoch
+from seqlab.batching.buckets import Bucket, choose_boundaries, choose_buckets, cut_windows
 
 
 def offsets_of(lengths):
@@ -54,32 +56,68 @@ def test_an_overlap_that_leaves_a_window_nothing_is_refused(overlap):
         cut_windows(offsets_of([9]), max_length=4, overlap=overlap)
 
 
-def test_buckets_that_cannot_fill_a_batch_hand_their_rows_to_the_next():
+def test_rows_start_between_mentions():
+    mentions = [(2, 5), (7, 9), (11, 12)]
+    continues = np.zeros(14, bool)
+    for start, stop in mentions:
+        continues[start + 1 : stop] = True
+    windows = cut_windows(offsets_of([3, 14]), max_length=4, continues=lambda start, stop: continues)
+    assert windows.sentence.tolist() == [0, 1, 1, 1, 1]
+    assert windows.start.tolist() == [0, 3, 5, 9, 13]
+    assert windows.length.tolist() == windows.keep_stop.tolist() == [3, 2, 4, 4, 4]
+    assert not windows.keep_start.any()
+
+
+def test_a_mention_that_fits_no_row_is_cut():
+    inside = np.array([False, *[True] * 8, False])
+    windows = cut_windows(offsets_of([10]), max_length=4, continues=lambda start, stop: inside[start:stop])
+    assert windows.start.tolist() == [0, 4, 8]
+
+
+def test_rows_between_mentions_cannot_overlap():
+    with pytest.raises(ValueError, match="cannot overlap"):
+        cut_windows(offsets_of([9]), max_length=4, overlap=1, continues=lambda start, stop: np.zeros(9, bool))
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=30), st.integers(1, 4), st.integers(1, 3))
+def test_the_chosen_boundaries_have_the_least_padding(lengths, num_buckets, batch_size):
+    lengths = np.array(lengths)
+    distinct = sorted(set(lengths.tolist()))
+
+    def positions(boundaries):
+        """Positions of all full batches, where the rows of a bucket that fill none join the next bucket."""
+        total = waiting = 0
+        for low, high in zip([0, *boundaries[:-1]], boundaries, strict=True):
+            waiting += int(((lengths > low) & (lengths <= high)).sum())
+            total += waiting // batch_size * batch_size * high
+            waiting %= batch_size
+        return total
+
+    chosen = choose_boundaries(lengths, num_buckets=num_buckets, batch_size=batch_size)
+    assert chosen == sorted(set(chosen))
+    assert chosen[-1] == distinct[-1]
+    assert len(chosen) == min(num_buckets, len(distinct))
+    others = combinations(distinct[:-1], len(chosen) - 1)
+    assert positions(chosen) == min(positions([*other, distinct[-1]]) for other in others)
+
+
+def test_rows_that_fill_no_batch_join_the_next_bucket():
     lengths = np.array([2] * 3 + [7] * 10 + [15])
-    buckets = choose_buckets(lengths, bucket_boundaries=[4, 8, 16, 32], batch_size=4)
-    assert buckets == [Bucket(8, 4), Bucket(16, 1)]
-    assert plan_epoch(lengths, buckets).dropped == 1
+    buckets = choose_buckets(lengths, boundaries=[4, 8, 16, 32], batch_size=4)
+    assert buckets == [Bucket(8, 4), Bucket(16, 2)]
 
 
 def test_batch_tokens_gives_long_buckets_fewer_rows():
     lengths = np.array([4] * 100 + [16] * 100)
-    buckets = choose_buckets(lengths, bucket_boundaries=[4, 16], batch_size=32, batch_tokens=64)
+    buckets = choose_buckets(lengths, boundaries=[4, 16], batch_size=32, batch_tokens=64)
     assert buckets == [Bucket(4, 16), Bucket(16, 4)]
 
 
 def test_a_corpus_smaller_than_a_batch_is_still_trained_on():
-    buckets = choose_buckets(np.array([3, 5]), bucket_boundaries=[8, 16], batch_size=32)
-    assert buckets == [Bucket(8, 2)]
-    plan = plan_epoch(np.array([3, 5]), buckets)
-    assert (plan.steps, plan.rows, plan.dropped) == (1, 2, 0)
+    assert choose_buckets(np.array([3, 5]), boundaries=[8, 16], batch_size=32) == [Bucket(8, 2)]
 
 
 def test_rows_above_the_last_boundary_are_refused():
     with pytest.raises(ValueError, match="at most 8 tokens"):
-        choose_buckets(np.array([9]), bucket_boundaries=[4, 8], batch_size=2)
-
-
-def test_a_plan_counts_full_batches_per_bucket():
-    lengths = np.array([3] * 7 + [8] * 5)
-    plan = plan_epoch(lengths, [Bucket(4, 3), Bucket(8, 2)])
-    assert (plan.steps, plan.rows, plan.dropped) == (4, 10, 2)
+        choose_buckets(np.array([9]), boundaries=[4, 8], batch_size=2)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from seqlab.batching.auxiliary import AuxiliaryColumn
-from seqlab.batching.buckets import Bucket, choose_buckets, cut_windows, plan_epoch
-from seqlab.batching.datasets import evaluation_dataset, row_order, training_dataset
+from seqlab.batching.buckets import Bucket, cut_windows
+from seqlab.batching.datasets import evaluation_dataset, training_dataset
+from seqlab.batching.gathering import BatchGatherer
+from seqlab.batching.planning import EpochPlanner
 from seqlab.batching.vocabulary import Vocabulary
 
 LENGTHS = [1, 3, 2, 8, 5, 7, 4, 4, 6, 13, 2, 1, 16, 3]
@@ -24,6 +28,17 @@ def windows(split):
 BUCKETS = [Bucket(4, 3), Bucket(8, 2)]
 
 
+def training(split, windows, *, epoch=0, distinct_types=False, auxiliary=()):
+    gatherer = BatchGatherer(split, windows, auxiliary=auxiliary, distinct_types=distinct_types)
+    planner = EpochPlanner(windows.length, BUCKETS)
+    return training_dataset(gatherer, planner, seed=1, epoch=epoch, auxiliary=bool(auxiliary))
+
+
+def evaluation(split, windows, *, buckets=BUCKETS, distinct_types=False):
+    gatherer = BatchGatherer(split, windows, distinct_types=distinct_types)
+    return evaluation_dataset(gatherer, windows.length, buckets)
+
+
 def collect(dataset):
     return [
         tuple(
@@ -35,7 +50,7 @@ def collect(dataset):
 
 
 def test_training_batches_follow_the_batch_contract(split, windows):
-    batches = collect(training_dataset(split, windows, BUCKETS, seed=1, epoch=0))
+    batches = collect(training(split, windows))
     assert {tags.shape for _, tags, _ in batches} <= {(3, 4), (2, 8)}
     for features, tags, weight in batches:
         rows, length = tags.shape
@@ -59,8 +74,8 @@ def test_auxiliary_tags_stay_with_their_tokens(split, windows):
         AuxiliaryColumn("type", Vocabulary([]), np.asarray(split.type_ids)),
         AuxiliaryColumn("number", Vocabulary([]), token_numbers),
     ]
-    plain = collect(training_dataset(split, windows, BUCKETS, seed=1, epoch=2))
-    batches = training_dataset(split, windows, BUCKETS, seed=1, epoch=2, auxiliary=columns)
+    plain = collect(training(split, windows, epoch=2))
+    batches = training(split, windows, epoch=2, auxiliary=columns)
     seen = []
     for (features, (tags, auxiliary), weight), (_, plain_tags, plain_weight) in zip(
         batches, plain, strict=True
@@ -80,41 +95,8 @@ def test_auxiliary_tags_stay_with_their_tokens(split, windows):
     assert len(seen) == len(set(seen)) > split.num_tokens / 2
 
 
-def test_the_remainder_is_dropped_in_training_as_planned(split, windows):
-    plan = plan_epoch(windows.length, BUCKETS)
-    batches = collect(training_dataset(split, windows, BUCKETS, seed=1, epoch=0))
-    assert len(batches) == plan.steps
-    assert sum(len(tags) for _, tags, _ in batches) == plan.rows == len(windows) - plan.dropped
-    assert plan.dropped > 0
-
-
-def test_order_is_a_pure_function_of_seed_and_epoch(split, windows):
-    def tokens(seed, epoch):
-        return [
-            b[0]["char_ids"].tolist()
-            for b in collect(training_dataset(split, windows, BUCKETS, seed=seed, epoch=epoch))
-        ]
-
-    assert tokens(1, 3) == tokens(1, 3)
-    assert tokens(1, 3) != tokens(1, 4)
-    assert tokens(1, 3) != tokens(2, 3)
-    assert sorted(row_order(9, seed=5, epoch=2).tolist()) == list(range(9))
-
-
-def test_dropped_rows_differ_between_epochs(split, windows):
-    def kept(epoch):
-        rows = [
-            tuple(map(tuple, row))
-            for features, _, _ in collect(training_dataset(split, windows, BUCKETS, seed=1, epoch=epoch))
-            for row in features["char_ids"]
-        ]
-        return set(rows)
-
-    assert len({frozenset(kept(epoch)) for epoch in range(6)}) > 1
-
-
 def test_evaluation_loses_no_token_and_fills_the_last_batch_with_rows_that_weigh_nothing(split, windows):
-    batches = collect(evaluation_dataset(split, windows, BUCKETS))
+    batches = collect(evaluation(split, windows))
     assert {tags.shape for _, tags, _, _ in batches} == {(3, 4), (2, 8)}
     rows = np.concatenate([row_ids for _, _, _, row_ids in batches])
     assert sorted(rows[rows >= 0].tolist()) == list(range(len(windows)))
@@ -130,7 +112,7 @@ def test_evaluation_loses_no_token_and_fills_the_last_batch_with_rows_that_weigh
 
 
 def test_evaluation_rows_hold_the_tokens_that_their_window_names(split, windows):
-    for features, tags, _, row_ids in collect(evaluation_dataset(split, windows, BUCKETS)):
+    for features, tags, _, row_ids in collect(evaluation(split, windows)):
         for row, row_id in enumerate(row_ids):
             if row_id < 0:
                 continue
@@ -143,24 +125,6 @@ def test_evaluation_rows_hold_the_tokens_that_their_window_names(split, windows)
             assert not features["token_ids"][row, length:].any()
 
 
-def test_batches_equal_a_plain_python_bucketing(split, windows):
-    """The same batches as a loop that appends rows to buckets and emits a bucket when it is full."""
-    expected, waiting = [], {4: [], 8: []}
-    for row in row_order(len(windows), seed=7, epoch=2):
-        length = 4 if windows.length[row] <= 4 else 8
-        waiting[length].append(int(row))
-        if len(waiting[length]) == {4: 3, 8: 2}[length]:
-            expected.append(waiting[length])
-            waiting[length] = []
-    batches = collect(training_dataset(split, windows, BUCKETS, seed=7, epoch=2))
-    assert len(batches) == len(expected)
-    for (_, tags, weight), rows in zip(batches, expected, strict=True):
-        assert weight.sum(axis=1).tolist() == [float(windows.length[row]) for row in rows]
-        for got, row in zip(tags, rows, strict=True):
-            start, length = windows.start[row], windows.length[row]
-            assert got[:length].tolist() == split.tag_ids[start : start + length].tolist()
-
-
 def test_a_tag_that_the_vocabulary_lacks_becomes_unknown(tmp_path, encoder):
     from seqlab.batching.encoding import read_encoded_split, write_encoded_split
     from seqlab.corpus.sentence import Sentence
@@ -169,11 +133,41 @@ def test_a_tag_that_the_vocabulary_lacks_becomes_unknown(tmp_path, encoder):
     write_encoded_split(tmp_path / "s", [Sentence(("a", "b"), ("O", "NEW"))], encoder=encoder, tags=tags)
     split = read_encoded_split(tmp_path / "s", tags=tags)
     windows = cut_windows(split.offsets, max_length=4)
-    ((_, tag_ids, _, _),) = collect(evaluation_dataset(split, windows, [Bucket(4, 1)]))
+    ((_, tag_ids, _, _),) = collect(evaluation(split, windows, buckets=[Bucket(4, 1)]))
     assert tag_ids.tolist() == [[2, 1, 0, 0]]
 
 
-def test_chosen_buckets_leave_no_row_untrained_in_every_epoch(split, windows):
-    buckets = choose_buckets(windows.length, bucket_boundaries=[2, 4, 8], batch_size=5)
-    counts = np.bincount(np.searchsorted([b.length for b in buckets], windows.length), minlength=len(buckets))
-    assert all(count >= bucket.batch_size for count, bucket in zip(counts, buckets, strict=True))
+def test_the_rows_are_those_of_the_plan(split, windows):
+    planned = list(EpochPlanner(windows.length, BUCKETS).batches(seed=1, epoch=0))
+    batches = collect(training(split, windows))
+    for (_, tags, weight), (length, row_ids) in zip(batches, planned, strict=True):
+        assert tags.shape == (len(row_ids), length)
+        assert weight.sum(axis=1).tolist() == windows.length[row_ids].tolist()
+        for row, start, size in zip(tags, windows.start[row_ids], windows.length[row_ids], strict=True):
+            assert row[:size].tolist() == split.tag_ids[start : start + size].tolist()
+
+
+@pytest.mark.parametrize("make", [training, evaluation])
+def test_characters_of_the_distinct_types_are_those_of_the_tokens(split, windows, make):
+    plain = collect(make(split, windows))
+    distinct = collect(make(split, windows, distinct_types=True))
+    for (expected, *labels), (features, *same_labels) in zip(plain, distinct, strict=True):
+        table, rows = features["char_ids"], features["char_rows"]
+        assert (table.dtype, rows.dtype) == (np.int32, np.int32)
+        assert not table[0].any(), "row 0 is padding"
+        assert len(table) % 64 == 0
+        np.testing.assert_array_equal(table[rows], expected["char_ids"])
+        for name in ("token_ids", "shape_ids"):
+            np.testing.assert_array_equal(features[name], expected[name])
+        for label, same in zip(labels, same_labels, strict=True):
+            np.testing.assert_array_equal(label, same)
+
+
+def test_each_type_is_encoded_once(make_split):
+    split = make_split([3, 2])
+    repeated = replace(split, type_ids=np.array([2, 1, 2, 1, 2], np.int32))
+    windows = cut_windows(split.offsets, max_length=3)
+    ((features, *_),) = collect(evaluation(repeated, windows, buckets=[Bucket(3, 2)], distinct_types=True))
+    assert features["char_rows"].tolist() == [[2, 1, 2], [1, 2, 0]]
+    np.testing.assert_array_equal(features["char_ids"][:3], split.features["char_ids"][:3])
+    assert not features["char_ids"][3:].any()

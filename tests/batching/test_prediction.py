@@ -7,9 +7,15 @@ import pytest
 
 from seqlab.batching.buckets import Bucket, cut_windows
 from seqlab.batching.datasets import evaluation_dataset
+from seqlab.batching.gathering import BatchGatherer
 from seqlab.batching.prediction import predict_tags
 
 BUCKETS = [Bucket(4, 3), Bucket(6, 2)]
+
+
+def batches_of(split, windows, buckets=BUCKETS):
+    gatherer = BatchGatherer(split, windows, distinct_types=False)
+    return evaluation_dataset(gatherer, windows.length, buckets)
 
 
 def predict_logits(features):
@@ -26,7 +32,7 @@ def decode_logits(logits, mask):
 def test_sentences_are_returned_whole_and_in_order_with_the_prediction_of_each_token(make_split, overlap):
     split = make_split([3, 15, 1, 6, 7])
     windows = cut_windows(split.offsets, max_length=6, overlap=overlap)
-    batches = evaluation_dataset(split, windows, BUCKETS)
+    batches = batches_of(split, windows)
     predicted = list(predict_tags(predict_logits, decode_logits, batches, split=split, windows=windows))
     assert [(tokens, gold) for tokens, gold, _ in predicted] == list(split.sentences())
     characters = split.features["char_ids"][split.type_ids].sum(axis=-1)
@@ -44,7 +50,7 @@ def test_every_sentence_is_decoded_once(make_split):
     numbered = predict_tags(
         predict_logits,
         decode,
-        evaluation_dataset(split, windows, BUCKETS),
+        batches_of(split, windows),
         split=replace(split, tags=[str(i) for i in range(15)]),
         windows=windows,
     )
@@ -54,6 +60,6 @@ def test_every_sentence_is_decoded_once(make_split):
 def test_missing_rows_raise(make_split):
     split = make_split([3, 2, 1])
     windows = cut_windows(split.offsets, max_length=6)
-    batches = list(evaluation_dataset(split, windows, [Bucket(6, 2)]))[:1]
+    batches = list(batches_of(split, windows, [Bucket(6, 2)]))[:1]
     with pytest.raises(ValueError, match="tags were predicted for 5 of the split's 6 tokens"):
         list(predict_tags(predict_logits, decode_logits, batches, split=split, windows=windows))

@@ -35,6 +35,7 @@ def run(tagger, **arguments):
         "epochs": 2,
         "patience": 9,
         "seed": 1,
+        "steps_per_fetch": 1,
     }
     return fit(tagger, **{**defaults, **arguments})
 
@@ -56,8 +57,21 @@ def test_training_learns_and_returns_its_history():
     assert result.history[-1]["train_loss"] < result.history[0]["train_loss"] / 2
     assert result.history[0]["tokens"] == 4 * 3 + 2 * 3 + 14
     assert result.history[0]["padding_efficiency"] == pytest.approx(32 / (3 * 8 + 16))
-    assert result.traces == len(result.batch_shapes) == 2
+    assert result.traces == 1, "one graph for all shapes"
+    assert len(result.batch_shapes) == 2
     assert accuracy(tagger) == 1.0
+
+
+def test_losses_are_fetched_after_some_steps_and_at_the_end():
+    steps = []
+    result = run(
+        small_tagger(characters="none"),
+        on_step=lambda epoch, step, loss: steps.append((epoch, step)),
+        steps_per_fetch=3,
+    )
+    assert steps == [(1, 3), (1, 4), (2, 3), (2, 4)]
+    assert [row["steps"] for row in result.history] == [4, 4]
+    assert all(0 <= row["train_s"] <= row["duration_s"] for row in result.history)
 
 
 def test_patience_stops_training_and_the_weights_of_the_best_epoch_are_kept():

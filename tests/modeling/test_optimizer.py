@@ -5,8 +5,9 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from seqlab.modeling.optimizer import make_optimizer
+from seqlab.modeling.optimizer import FusedAdamW, make_optimizer
 
 
 def learning_rate(step, **arguments):
@@ -61,3 +62,44 @@ def test_clipping_bounds_the_global_norm():
     clipped = make_optimizer(learning_rate=1.0, warmup_steps=0, total_steps=9, clip_norm=1.0)
     assert clipped.global_clipnorm == 1.0
     assert make_optimizer(learning_rate=1.0, warmup_steps=0, total_steps=9).global_clipnorm is None
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_the_fused_update_is_the_update_of_keras(graph):
+    """Dense and sparse gradients, clipping, decay and the moving average, over several steps."""
+    random = np.random.default_rng(0)
+    initial = [random.normal(size=(6, 3)).astype("float32"), random.normal(size=4).astype("float32")]
+    gradients = [
+        (tf.constant(random.normal(size=(3, 3)), tf.float32), random.integers(0, 6, 3), random.normal(size=4))
+        for _ in range(5)
+    ]
+
+    def train(kind):
+        variables = [keras.Variable(value, name=name) for value, name in zip(initial, "ab", strict=True)]
+        optimizer = kind(0.1, weight_decay=0.2, global_clipnorm=1.0, use_ema=True, ema_momentum=0.7)
+        optimizer.build(variables)
+
+        def step(values, rows, dense):
+            sparse = tf.IndexedSlices(values, rows, tf.constant([6, 3]))
+            optimizer.apply([sparse, tf.cast(dense, tf.float32)], variables)
+
+        step = tf.function(step) if graph else step
+        for values, rows, dense in gradients:
+            step(values, tf.constant(rows), tf.constant(dense))
+        averages = optimizer._model_variables_moving_average
+        return [np.array(value) for value in [*variables, *averages, optimizer.iterations]]
+
+    for value, expected in zip(train(FusedAdamW), train(keras.optimizers.AdamW), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=2e-4, atol=1e-5)
+
+
+def test_loss_scaling_keeps_the_average_of_the_weights():
+    optimizer = make_optimizer(
+        learning_rate=0.1, warmup_steps=0, total_steps=9, averaged_steps=4, loss_scaling=True
+    )
+    variable = keras.Variable([1.0, 2.0])
+    optimizer.build([variable])
+    for _ in range(3):
+        optimizer.apply([optimizer.scale_loss(tf.constant([0.5, -0.5]))], [variable])
+    (average,) = optimizer.inner_optimizer._model_variables_moving_average
+    assert np.array(variable)[0] < np.array(average)[0] < 1.0

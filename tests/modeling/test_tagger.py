@@ -82,12 +82,12 @@ def test_logits_of_windows_are_decoded_as_one_sentence():
         [tagger.predict_logits(random_batch([6], length=6, seed=seed)[0]) for seed in (1, 2)], axis=1
     )
     assert logits.dtype == np.float32
-    assert tagger._predict_logits.experimental_get_tracing_count() == 1
+    assert tagger._predict_logits.traces == 1
     for length in (12, 9, 5, 3):
         mask = np.ones((1, length), bool)
         expected = tagger.head.decode(logits[:, :length], mask)
         np.testing.assert_array_equal(tagger.decode_logits(logits[:, :length], mask), expected)
-    assert tagger._decode_logits.experimental_get_tracing_count() <= 2
+    assert tagger._decode_logits.traces == 1
 
 
 def test_rows_that_fill_the_batch_change_neither_loss_nor_gradient(tagger):
@@ -128,15 +128,30 @@ def test_the_loss_is_normalised_by_real_tokens(tagger):
     assert float(plain) == pytest.approx(sum(parts) / 9, rel=1e-5)
 
 
-def test_training_is_traced_once_per_static_shape():
-    tagger = small_tagger("bilstm", characters="none")
+@pytest.mark.parametrize(("jit_compile", "traces"), [(False, 1), (True, 2)])
+def test_training_is_traced_once_or_under_xla_once_per_shape(jit_compile, traces):
+    tagger = small_tagger("transformer", characters="none")
+    tagger.compile(optimizer="adam", jit_compile=jit_compile)
     for lengths, length in [([5, 2], 8), ([5, 2], 16), ([1, 8], 8), ([16, 2], 16), ([5, 2], 8)]:
         features, tags, weight = random_batch(lengths, length=length)
         batch = tf.nest.map_structure(tf.constant, (features, tags, weight))
         logs = tagger.train_on_batch(*batch[:2], sample_weight=batch[2], return_dict=True)
         assert np.isfinite(logs["loss"])
     assert tagger.run_eagerly is False
-    assert tagger.training_traces == 2
+    assert tagger.training_traces == traces
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_a_training_step_returns_the_weighted_loss_and_changes_the_weights(run_eagerly):
+    tagger = small_tagger("bilstm", characters="none")
+    tagger.compile(optimizer="sgd", run_eagerly=run_eagerly)
+    features, tags, weight = random_batch([5, 2], length=8)
+    weight[1] = 0
+    before = tagger.get_weights()
+    expected = tagger.compute_loss(features, tags, tagger(features, training=False), weight)
+    loss = tagger.train_batch(*tf.nest.map_structure(tf.constant, (features, tags, weight)))
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+    assert not all(map(np.array_equal, before, tagger.get_weights()))
 
 
 def test_eager_mode_has_no_traces():

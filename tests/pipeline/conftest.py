@@ -32,7 +32,7 @@ COPIED = (
 SMALL = {
     "corpus.sample.sentences": 200,
     **{f"{task}.training.{name}": value for task in ("ner", "pos") for name, value in {
-        "epochs": 1, "batch_size": 16, "bucket_boundaries": [16, 48], "warmup_epochs": 0.1,
+        "epochs": 1, "batch_size": 16, "bucket_boundaries": 2, "window_length": 48, "warmup_epochs": 0.1,
     }.items()},
     **{f"{task}.embedder.{name}": 16 for task in ("ner", "pos") for name in (
         "token_embedding_dim", "character_embedding_dim", "character_filters",

@@ -23,7 +23,13 @@ SMALL = {
         "character_kernel_sizes": [3],
         "max_token_length": 6,
     },
-    "training": {"epochs": 2, "batch_size": 8, "bucket_boundaries": [4, 8], "warmup_epochs": 0.5},
+    "training": {
+        "epochs": 2,
+        "batch_size": 8,
+        "bucket_boundaries": [4, 8],
+        "window_length": 8,
+        "warmup_epochs": 0.5,
+    },
 }
 ENCODERS = {
     "transformer": {

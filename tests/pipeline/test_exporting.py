@@ -35,7 +35,6 @@ SCORES = {
     "most_confused": [],
 }
 # Windows overlap by a quarter of the last bucket boundary.
-BOUNDARIES = [WINDOW["max_length"]]
 
 
 class Workspace:
@@ -62,7 +61,7 @@ class Workspace:
 
     def params(self) -> TaskParams:
         section = load_params(REPOSITORY / "params.yaml").task(self.tiny.kind)
-        training = section.training.model_copy(update={"bucket_boundaries": BOUNDARIES})
+        training = section.training.model_copy(update={"window_length": WINDOW["max_length"]})
         return section.model_copy(update={"training": training})
 
     def export(self) -> dict:

@@ -23,6 +23,7 @@ from tiny_taggers import (
 from seqlab.batching.buckets import Bucket, cut_windows
 from seqlab.batching.datasets import evaluation_dataset
 from seqlab.batching.encoding import read_encoded_split, write_encoded_split
+from seqlab.batching.gathering import BatchGatherer
 from seqlab.batching.prediction import predict_tags
 from seqlab.corpus.sentence import Sentence
 from seqlab.serving.graph.string_tagger import GraphTagger
@@ -43,7 +44,8 @@ def evaluation_tags(tiny: TinyTagger, folder: Path) -> Tags:
     write_encoded_split(folder / "split", sentences, encoder=tiny.encoder, tags=tiny.tags)
     split = read_encoded_split(folder / "split", tags=tiny.tags)
     windows = cut_windows(split.offsets, **WINDOW)
-    batches = evaluation_dataset(split, windows, [Bucket(6, 4), Bucket(WINDOW["max_length"], 4)])
+    buckets = [Bucket(6, 4), Bucket(WINDOW["max_length"], 4)]
+    batches = evaluation_dataset(BatchGatherer(split, windows), windows.length, buckets)
     tagger = tiny.tagger
     rows = predict_tags(tagger.predict_logits, tagger.decode_logits, batches, split=split, windows=windows)
     return [tags for _, _, tags in rows]

@@ -2,15 +2,112 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
-
 import numpy as np
 
-from seqlab.batching.auxiliary import AuxiliaryColumn
 from seqlab.batching.encoding import EncodedSplit
-from seqlab.tags import tags_to_spans
+from seqlab.tags import split_tag
+
+_TOKENS_AT_ONCE = 1 << 20
+
+
+def continues_mention(split: EncodedSplit, start: int, stop: int) -> np.ndarray:
+    """Return whether each token continues the mention of the token before it, as conlleval reads tags.
+
+    Args:
+        split: its tags encode spans.
+        start, stop: the tokens to look at, whole sentences.
+
+    Returns:
+        bool (stop - start,).
+    """
+    return _continues(*_read_tags(split, start, stop), split.offsets, start)
+
+
+def _read_tags(split: EncodedSplit, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the prefix letter of each token, `<U1`, and the id of its entity type, 0 outside mentions."""
+    parts = [split_tag(tag) for tag in split.tags]
+    types = sorted({entity_type for _, entity_type in parts})  # the empty type comes first
+    prefixes = np.array([prefix for prefix, _ in parts])
+    type_of_tag = np.array([types.index(entity_type) for _, entity_type in parts], np.int32)
+    tag_ids = split.tag_ids[start:stop]
+    return prefixes[tag_ids], type_of_tag[tag_ids]
+
+
+def _continues(prefixes: np.ndarray, types: np.ndarray, offsets: np.ndarray, start: int) -> np.ndarray:
+    continues = np.zeros(len(prefixes), bool)
+    continues[1:] = np.isin(prefixes[1:], ["I", "E"]) & np.isin(prefixes[:-1], ["B", "I"])
+    continues[1:] &= types[1:] == types[:-1]
+    first = np.searchsorted(offsets, start)
+    sentence_starts = offsets[first : np.searchsorted(offsets, start + len(prefixes))] - start
+    continues[sentence_starts] = False
+    return continues
+
+
+def find_mentions(split: EncodedSplit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the mentions of a split, in order: their first tokens, lengths and entity types.
+
+    The spans are those of `tags_to_spans`, with bounded memory beside the result.
+
+    Returns:
+        int64 (mentions,), int32 (mentions,) and int32 (mentions,), ids that have no meaning outside.
+    """
+    found = []
+    start, sentence = 0, 0
+    while start < split.num_tokens:
+        sentence = max(
+            sentence + 1, int(np.searchsorted(split.offsets, start + _TOKENS_AT_ONCE, side="right")) - 1
+        )
+        stop = int(split.offsets[sentence])
+        prefixes, types = _read_tags(split, start, stop)
+        continues = _continues(prefixes, types, split.offsets, start)
+        begins = np.flatnonzero((prefixes != "O") & ~continues)
+        ends = np.flatnonzero((prefixes != "O") & ~np.append(continues[1:], False)) + 1
+        found.append((begins + start, (ends - begins).astype(np.int32), types[begins]))
+        start = stop
+    starts, lengths, types = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return starts, lengths, types
+
+
+class ReplacedMentions:
+    """The mentions of a split as they are read in one epoch.
+
+    Args:
+        starts: int64 (mentions,), their first tokens, ascending.
+        lengths: int32 (mentions,).
+        sources: int64 (mentions,), the first token of the mention that is read instead.
+    """
+
+    def __init__(self, starts: np.ndarray, lengths: np.ndarray, sources: np.ndarray) -> None:
+        self._starts, self._lengths, self._sources = starts, lengths, sources
+
+    def positions(self, positions: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Return the positions, int64 (B, T), from which the tokens of rows are read.
+
+        Args:
+            positions: int64 (B, T), the tokens of the rows.
+            starts: int64 (B,), the first token of each row.
+            lengths: int (B,), tokens of each row.
+        """
+        first = np.searchsorted(self._starts, starts)
+        counts = np.searchsorted(self._starts, starts + lengths) - first
+        mentions = _ranges(first, counts)
+        rows = np.repeat(np.arange(len(starts)), counts)
+        begins = self._starts[mentions] - starts[rows]
+        inside = begins + self._lengths[mentions] <= lengths[rows]
+        mentions, rows, begins = mentions[inside], rows[inside], begins[inside]
+        lengths = self._lengths[mentions]
+        tokens = _ranges(np.zeros_like(lengths), lengths)
+        result = positions.copy()
+        result[np.repeat(rows, lengths), np.repeat(begins, lengths) + tokens] = (
+            np.repeat(self._sources[mentions], lengths) + tokens
+        )
+        return result
+
+
+def _ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Concatenate `arange(start, start + count)` for each pair."""
+    before = np.cumsum(counts) - counts
+    return np.arange(counts.sum()) + np.repeat(starts - before, counts)
 
 
 class MentionReplacer:
@@ -23,46 +120,24 @@ class MentionReplacer:
 
     Args:
         split: train.
-        auxiliary: its auxiliary columns.
-        tag_scheme: the scheme of its tags.
         share: probability, 0 to 1, that a mention is replaced in an epoch. The new mention is drawn from all
             mentions of its type and length in train, in proportion to their frequency; it may be the same.
         seed: fixes, together with the epoch, what is drawn.
     """
 
-    def __init__(
-        self,
-        split: EncodedSplit,
-        auxiliary: Sequence[AuxiliaryColumn],
-        *,
-        tag_scheme: str,
-        share: float,
-        seed: int,
-    ) -> None:
-        self.split, self.auxiliary, self.share, self.seed = split, list(auxiliary), share, seed
-        starts: dict[tuple[str, int], list[int]] = defaultdict(list)
-        for offset, (_, tags) in zip(split.offsets, split.sentences(), strict=False):
-            for entity_type, start, stop in tags_to_spans(tags, scheme=tag_scheme):
-                starts[entity_type, stop - start].append(int(offset) + start)
-        self._mentions = [
-            (length, np.asarray(at)) for (_, length), at in sorted(starts.items()) if len(at) > 1
-        ]
+    def __init__(self, split: EncodedSplit, *, share: float, seed: int) -> None:
+        self._share, self._seed = share, seed
+        self._starts, self._lengths, types = find_mentions(split)
+        order = np.lexsort((self._lengths, types))
+        changes = np.diff(types[order]) | np.diff(self._lengths[order])
+        groups = np.split(order, np.flatnonzero(changes) + 1)
+        self._groups = [group for group in groups if len(group) > 1]
 
-    def sources(self, epoch: int) -> np.ndarray:
-        """For each token of the split, the position whose token replaces it: int64 (tokens,)."""
-        rng = np.random.default_rng([self.seed, epoch, 1])
-        positions = np.arange(self.split.num_tokens)
-        for length, starts in self._mentions:
-            replaced = starts[rng.random(len(starts)) < self.share]
-            chosen = rng.choice(starts, len(replaced))
-            for i in range(length):
-                positions[replaced + i] = chosen + i
-        return positions
-
-    def replaced(self, epoch: int) -> tuple[EncodedSplit, list[AuxiliaryColumn]]:
-        """The split and its auxiliary columns as they are read in epoch `epoch`, counted from 0."""
-        sources = self.sources(epoch)
-        return (
-            replace(self.split, type_ids=self.split.type_ids[sources]),
-            [replace(column, tag_ids=column.tag_ids[sources]) for column in self.auxiliary],
-        )
+    def replaced(self, epoch: int) -> ReplacedMentions:
+        """The mentions as they are read in epoch `epoch`, counted from 0."""
+        random = np.random.default_rng([self._seed, epoch, 1])
+        sources = self._starts.copy()
+        for group in self._groups:
+            chosen = group[random.random(len(group)) < self._share]
+            sources[chosen] = self._starts[random.choice(group, len(chosen))]
+        return ReplacedMentions(self._starts, self._lengths, sources)

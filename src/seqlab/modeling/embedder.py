@@ -18,7 +18,9 @@ from seqlab.modeling.token_embedding import ShapeOneHot, TokenEmbedding
 class TokenFeatureEmbedder(ConfiguredLayer):
     """Concatenates the token embedding, the character encoding and the one-hot word shape.
 
-    Shapes: the features of the batch contract, int (B, T) or (B, T, C) -> float (B, T, D).
+    Shapes: the features of the batch contract, int (B, T) or (B, T, C) -> float (B, T, D). If there are
+    `char_rows` (B, T), `char_ids` (U, C) contains the characters of the distinct types, which are then
+    encoded once each.
 
     Mask: bool (B, T), True = a real token; passed on unchanged, and computed as `token_ids != 0` if none is
     given. Padding gets zeros.
@@ -108,11 +110,18 @@ class TokenFeatureEmbedder(ConfiguredLayer):
     def call(self, features: dict[str, Tensor], mask: Any = None, training: bool | None = None) -> Tensor:
         parts = [self.token_embedding(features["token_ids"], training=training)]
         if self.character_encoder is not None:
-            parts.append(self.character_encoder(features["char_ids"], training=training))
+            parts.append(self._encode_characters(features, training))
         if self.shape_one_hot is not None:
             parts.append(self.shape_one_hot(features["shape_ids"]))
         x = self.dropout_layer(ops.concatenate(parts, axis=-1), training=training)
         return zero_padding(x, self.compute_mask(features, mask))
+
+    def _encode_characters(self, features: dict[str, Tensor], training: bool | None) -> Tensor:
+        assert self.character_encoder is not None
+        if "char_rows" not in features:
+            return self.character_encoder(features["char_ids"], training=training)
+        by_type = self.character_encoder(features["char_ids"][None], training=training)[0]
+        return ops.take(by_type, features["char_rows"], axis=0)
 
     def compute_mask(self, features: dict[str, Tensor], mask: Any = None) -> Tensor:
         # Without a mask, Keras passes a dict with None for each feature.

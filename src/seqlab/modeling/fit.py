@@ -17,6 +17,9 @@ from seqlab.modeling.tagger import Tagger
 
 Batch = tuple[dict[str, Any], Any, Any]
 
+STEPS_PER_FETCH = 10
+"""Steps between two fetches of the losses: each fetch waits for the device."""
+
 
 @dataclass
 class FitResult:
@@ -24,7 +27,7 @@ class FitResult:
 
     Args:
         history: one row per epoch: `epoch` (starting at 1), `train_loss`, `learning_rate`, `duration_s`,
-            `steps`, `tokens`, `padding_efficiency`, and the dev scores.
+            `train_s` (without scoring dev), `steps`, `tokens`, `padding_efficiency`, and the dev scores.
         best_epoch: the epoch whose weights the tagger now has.
         best_score: its monitored dev score.
         stopped_early: whether training stopped before the last epoch because the score did not improve.
@@ -59,6 +62,7 @@ def fit(
     seed: int,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
+    steps_per_fetch: int = STEPS_PER_FETCH,
 ) -> FitResult:
     """Train a compiled tagger. Afterwards it has the weights of its best epoch.
 
@@ -72,7 +76,9 @@ def fit(
         patience: training stops after this many epochs without a better score.
         seed: with the epoch, determines dropout.
         on_epoch: called with each row of the history.
-        on_step: called with (epoch, step, loss) after each step, both starting at 1.
+        on_step: called with (epoch, step, loss), both starting at 1, after every `steps_per_fetch` steps and
+            at the end of an epoch.
+        steps_per_fetch: steps after which the losses are fetched from the device, and checked.
 
     Raises:
         SeqlabError: the loss is not finite.
@@ -80,27 +86,24 @@ def fit(
     result = FitResult()
     best_weights: list[np.ndarray] = []
     shapes: set[tuple[int, int]] = set()
-    averaging = keras.callbacks.SwapEMAWeights() if tagger.optimizer.use_ema else None
+    averaging = keras.callbacks.SwapEMAWeights() if _averages_weights(tagger.optimizer) else None
     if averaging:
         averaging.set_model(tagger)
     for epoch in range(1, epochs + 1):
         started = time.monotonic()
         reseed(tagger, seed=seed, epoch=epoch - 1)
-        losses, tokens, positions = [], [], 0
+        losses: list[float] = []
+        waiting, tokens, positions = [], [], 0
         for features, labels, sample_weight in training_dataset(epoch - 1):
-            logs = tagger.train_on_batch(features, labels, sample_weight=sample_weight, return_dict=True)
-            losses.append(float(logs["loss"]))
+            waiting.append(tagger.train_batch(features, labels, sample_weight))
             tokens.append(float(np.sum(sample_weight)))
             positions += math.prod(sample_weight.shape)
             shapes.add(tuple(sample_weight.shape))
-            if not math.isfinite(losses[-1]):
-                raise SeqlabError(
-                    f"the loss is {losses[-1]} at epoch {epoch}, step {len(losses)}",
-                    expected="a finite loss",
-                    remedy="lower training.learning_rate, set training.clip_norm, or use float32",
-                )
-            if on_step:
-                on_step(epoch, len(losses), losses[-1])
+            if len(waiting) == steps_per_fetch:
+                _fetch(waiting, losses, epoch=epoch, on_step=on_step)
+        if waiting:
+            _fetch(waiting, losses, epoch=epoch, on_step=on_step)
+        train_s = time.monotonic() - started
         if averaging:
             averaging.on_test_begin()  # score and keep the averaged weights
         scores = score()
@@ -115,6 +118,7 @@ def fit(
             **scores,
             "learning_rate": float(tagger.optimizer.learning_rate),
             "duration_s": time.monotonic() - started,
+            "train_s": train_s,
             "steps": len(losses),
             "tokens": int(sum(tokens)),
             "padding_efficiency": sum(tokens) / positions,
@@ -129,3 +133,33 @@ def fit(
     result.traces = tagger.training_traces
     result.batch_shapes = sorted(shapes)
     return result
+
+
+def _averages_weights(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether the optimizer, or the one inside a loss-scaling optimizer, averages the weights."""
+    return bool(getattr(optimizer, "inner_optimizer", optimizer).use_ema)
+
+
+def _fetch(
+    waiting: list[Any],
+    losses: list[float],
+    *,
+    epoch: int,
+    on_step: Callable[[int, int, float], None] | None,
+) -> None:
+    """Move the losses of the last steps from the device to `losses`.
+
+    Raises:
+        SeqlabError: a loss is not finite.
+    """
+    for loss in waiting:
+        losses.append(float(loss))
+        if not math.isfinite(losses[-1]):
+            raise SeqlabError(
+                f"the loss is {losses[-1]} at epoch {epoch}, step {len(losses)}",
+                expected="a finite loss",
+                remedy="lower training.learning_rate, set training.clip_norm, or use float32",
+            )
+    waiting.clear()
+    if on_step:
+        on_step(epoch, len(losses), losses[-1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 
@@ -13,6 +15,7 @@ def make_optimizer(
     weight_decay: float = 0.0,
     clip_norm: float | None = None,
     averaged_steps: int = 0,
+    loss_scaling: bool = False,
 ) -> keras.optimizers.Optimizer:
     """Return AdamW (Loshchilov and Hutter 2019) with linear warm-up and cosine decay to 0 (SGDR, 2017).
 
@@ -27,6 +30,7 @@ def make_optimizer(
         clip_norm: maximum global norm of the gradients, or None.
         averaged_steps: number of steps that an exponential moving average of the weights covers, with
             momentum `1 - 1 / averaged_steps` (Polyak and Juditsky 1992); 0 or 1 for none.
+        loss_scaling: whether to scale the loss dynamically, so that float16 gradients do not underflow.
     """
     warmup_steps = min(warmup_steps, total_steps // 2)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -35,7 +39,7 @@ def make_optimizer(
         warmup_target=learning_rate,
         warmup_steps=warmup_steps,
     )
-    optimizer = keras.optimizers.AdamW(
+    optimizer = FusedAdamW(
         learning_rate=schedule,
         weight_decay=weight_decay,
         global_clipnorm=clip_norm,
@@ -44,4 +48,51 @@ def make_optimizer(
         ema_momentum=1 - 1 / max(averaged_steps, 2),
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "embeddings", "scale"])
-    return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer) if loss_scaling else optimizer
+
+
+@keras.saving.register_keras_serializable(package="seqlab")
+class FusedAdamW(keras.optimizers.AdamW):
+    """AdamW whose update of a variable, and of its moving average, is one kernel each on TensorFlow.
+
+    Keras runs about twelve kernels, each of which reads and writes the whole variable, also for a large
+    embedding table. The results are the same up to rounding.
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if keras.backend.backend() != "tensorflow":
+            super().update_step(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf
+
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations.value + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
+            beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
+        )
+
+    def _update_model_variables_moving_average(self, trainable_variables: Any) -> None:
+        if keras.backend.backend() != "tensorflow":
+            super()._update_model_variables_moving_average(trainable_variables)
+            return
+        if not self.use_ema:
+            return
+        import tensorflow as tf
+
+        is_first = tf.equal(self.iterations.value, 0)
+        for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
+            weight = tf.where(is_first, 1.0, 1.0 - self.ema_momentum)
+            tf.raw_ops.ResourceApplyGradientDescent(
+                var=average.value.handle,
+                alpha=tf.cast(weight, variable.dtype),
+                delta=tf.subtract(average.value, variable.value),
+            )

@@ -90,7 +90,7 @@ class Tagger(keras.Model):
         return self.decode_logits(self.predict_logits(features), self.compute_token_mask(features))
 
     def predict_logits(self, features: dict[str, Tensor]) -> Tensor:
-        """Return the logits, float32 (B, T, K), in graph mode, with one trace per static shape."""
+        """Return the logits, float32 (B, T, K), in graph mode, with one graph for all shapes."""
         if self._predict_logits is None:
             self._predict_logits = self._graph(lambda features: self(features, training=False))
         return self._predict_logits(features)
@@ -106,38 +106,46 @@ class Tagger(keras.Model):
             int32 (B, T), 0 at padding.
         """
         if self._decode_logits is None:
-            self._decode_logits = self._graph(self.head.decode, reduce_retracing=True)
+            self._decode_logits = self._graph(self.head.decode)
         return self._decode_logits(logits, mask)
 
     def make_train_function(self, force: bool = False) -> Callable[..., Any]:
-        """Return the training step, traced once per static batch shape (TensorFlow in graph mode).
+        """Return the training step; on TensorFlow in graph mode one graph, or one per batch shape under XLA.
 
-        Keras itself traces with `reduce_retracing`: from the third shape on every dimension is dynamic, XLA
-        compiles each new shape, and the number of traces has no meaning.
+        Keras's own step waits for the device, returns a running mean, and is traced up to three times, of
+        which XLA compiles each new shape.
         """
-        is_graph = keras.backend.backend() == "tensorflow" and not self.run_eagerly
-        if not is_graph or self.distribute_strategy.num_replicas_in_sync > 1:
+        if keras.backend.backend() != "tensorflow" or self.distribute_strategy.num_replicas_in_sync > 1:
             return super().make_train_function(force)
         if getattr(self, "train_function", None) is None or force:  # `compile` resets it to None
+            from seqlab.modeling.graph import GraphFunction, training_step
+
             # Variables created during the first trace would cause a second trace for the same shape.
             self.optimizer.build(self.trainable_variables)
-            step = self._training_step = self._graph(self.train_step, jit_compile=bool(self.jit_compile))
-            self.train_function = lambda iterator: step(next(iterator))
+            step, self._training_step = training_step(self), None
+            if not self.run_eagerly:
+                step = self._training_step = GraphFunction(step, jit_compile=bool(self.jit_compile))
+            self.train_function = lambda iterator: {"loss": step(*next(iterator))}
         return self.train_function
 
-    def _graph(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    def train_batch(self, features: dict[str, Tensor], labels: Any, sample_weight: Tensor) -> Tensor:
+        """Take one training step and return its loss, a float32 scalar, without waiting for the device."""
+        if keras.backend.backend() == "tensorflow":
+            return self.make_train_function()(iter([(features, labels, sample_weight)]))["loss"]
+        return self.train_on_batch(features, labels, sample_weight=sample_weight)
+
+    def _graph(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return `function` as a TensorFlow graph; itself in eager mode and on other backends."""
         if keras.backend.backend() != "tensorflow" or self.run_eagerly:
             return function
-        import tensorflow as tf
+        from seqlab.modeling.graph import GraphFunction
 
-        return tf.function(function, **{"reduce_retracing": False, **options})
+        return GraphFunction(function)
 
     @property
     def training_traces(self) -> int | None:
         """How often the training step was traced; None in eager mode and on other backends."""
-        step = self._training_step
-        return None if step is None else int(step.experimental_get_tracing_count())
+        return None if self._training_step is None else self._training_step.traces
 
     def get_config(self) -> dict[str, Any]:
         parts = {"embedder": self.embedder, "encoder": self.encoder, "head": self.head}

@@ -36,12 +36,12 @@ def build_tagger(
         tagger = Tagger(
             name="tagger",
             embedder=_build_embedder(task.embedder, encoder),
-            encoder=_build_encoder(task.encoder, max_length=task.training.bucket_boundaries[-1]),
+            encoder=_build_encoder(task.encoder, max_length=task.training.window_length),
             head=_build_head(task.head, tags=tags, tag_scheme=task.tag_scheme),
         )
     finally:
         keras.config.set_dtype_policy("float32")
-    ids = np.ones((1, task.training.bucket_boundaries[0]), np.int32)
+    ids = np.ones((1, 1), np.int32)
     characters = np.ones((*ids.shape, encoder.max_token_length), np.int32)
     tagger({"token_ids": ids, "char_ids": characters, "shape_ids": ids})
     if vectors is not None:

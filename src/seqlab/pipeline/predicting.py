@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from seqlab.batching.buckets import Bucket, Windows, cut_windows
+import numpy as np
+
+from seqlab.batching.buckets import Bucket, Windows, choose_boundaries, cut_windows
 from seqlab.batching.datasets import evaluation_dataset
 from seqlab.batching.encoding import EncodedSplit, FeatureEncoder
+from seqlab.batching.gathering import BatchGatherer
 from seqlab.batching.prediction import predict_tags
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.evaluation.predictions import TaggedSentence, spell_as_iob2
@@ -25,14 +28,22 @@ def load_prepared(prepared: Path) -> tuple[FeatureEncoder, Vocabulary]:
 
 def prediction_window(training: TrainingParams) -> dict[str, int]:
     """Return `max_length` and `overlap`, in tokens, of the windows into which long sentences are cut."""
-    longest = training.bucket_boundaries[-1]
-    return {"max_length": longest, "overlap": longest // 4}
+    return {"max_length": training.window_length, "overlap": training.window_length // 4}
+
+
+def boundaries_for(lengths: np.ndarray, training: TrainingParams, *, batch_size: int) -> list[int]:
+    """Return the lengths to which rows of these lengths are padded, ascending."""
+    if isinstance(training.bucket_boundaries, int):
+        return choose_boundaries(lengths, num_buckets=training.bucket_boundaries, batch_size=batch_size)
+    return sorted({*training.bucket_boundaries, training.window_length})
 
 
 def prediction_plan(split: EncodedSplit, training: TrainingParams) -> tuple[Windows, list[Bucket]]:
-    """Return the rows and buckets in which a split is tagged; every boundary is used."""
-    windows = cut_windows(split.offsets, **prediction_window(training))
-    return windows, [Bucket(boundary, BATCH_SIZE) for boundary in training.bucket_boundaries]
+    """Return the rows and buckets in which a split is tagged."""
+    window = prediction_window(training)
+    windows = cut_windows(split.offsets, max_length=window["max_length"], overlap=window["overlap"])
+    boundaries = boundaries_for(windows.length, training, batch_size=1)
+    return windows, [Bucket(boundary, BATCH_SIZE) for boundary in boundaries]
 
 
 def predict_split(
@@ -43,6 +54,6 @@ def predict_split(
     If tags encode spans, both are in IOB2, whatever scheme the model learned: its token accuracy would
     differ in another scheme.
     """
-    batches = evaluation_dataset(split, windows, buckets)
+    batches = evaluation_dataset(BatchGatherer(split, windows), windows.length, buckets)
     rows = predict_tags(tagger.predict_logits, tagger.decode_logits, batches, split=split, windows=windows)
     yield from spell_as_iob2(rows) if spans else map(TaggedSentence._make, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import keras
 import numpy as np
 
 from seqlab.batching.auxiliary import read_auxiliary
-from seqlab.batching.buckets import choose_buckets, cut_windows, plan_epoch
+from seqlab.batching.buckets import choose_buckets, cut_windows
 from seqlab.batching.datasets import evaluation_dataset, training_dataset
 from seqlab.batching.encoding import read_encoded_split
-from seqlab.batching.mention_replacement import MentionReplacer
+from seqlab.batching.gathering import BatchGatherer
+from seqlab.batching.mention_replacement import MentionReplacer, continues_mention
+from seqlab.batching.planning import EpochPlanner
 from seqlab.evaluation.scores import score_sentences
 from seqlab.modeling.fit import FitResult, fit
 from seqlab.modeling.masks.proof import check_masks
@@ -24,7 +27,7 @@ from seqlab.modeling.saving import save_tagger
 from seqlab.modeling.tagger import Tagger
 from seqlab.params import TaskParams
 from seqlab.pipeline.building import build_tagger
-from seqlab.pipeline.predicting import load_prepared, predict_split, prediction_plan
+from seqlab.pipeline.predicting import boundaries_for, load_prepared, predict_split, prediction_plan
 
 
 @dataclass(frozen=True)
@@ -86,20 +89,26 @@ def train_task(
     encoder, tags = load_prepared(prepared)
     train, dev = (read_encoded_split(prepared / name, tags=tags) for name in ("train", "dev"))
     auxiliary = read_auxiliary(prepared / "train")
-    windows = cut_windows(train.offsets, max_length=training.bucket_boundaries[-1])
+    windows = cut_windows(
+        train.offsets,
+        max_length=training.window_length,
+        continues=partial(continues_mention, train) if spans else None,
+    )
     buckets = choose_buckets(
         windows.length,
-        bucket_boundaries=training.bucket_boundaries,
+        boundaries=boundaries_for(
+            windows.length, training, batch_size=1 if training.batch_tokens else training.batch_size
+        ),
         batch_size=training.batch_size,
         batch_tokens=training.batch_tokens,
     )
-    plan = plan_epoch(windows.length, buckets)
+    planner = EpochPlanner(windows.length, buckets)
 
     vectors_path = prepared / "vectors.npy"
     vectors = np.load(vectors_path) if vectors_path.exists() else None
     tagger = build_tagger(task, encoder=encoder, tags=tags, vectors=vectors)
     layers_masked = check_masks(
-        tagger, max_length=training.bucket_boundaries[-1], max_token_length=encoder.max_token_length
+        tagger, max_length=training.window_length, max_token_length=encoder.max_token_length
     )
     learner = tagger
     if auxiliary:
@@ -111,21 +120,23 @@ def train_task(
     learner.compile(
         optimizer=make_optimizer(
             learning_rate=training.learning_rate,
-            warmup_steps=round(training.warmup_epochs * plan.steps),
-            total_steps=training.epochs * plan.steps,
+            warmup_steps=round(training.warmup_epochs * planner.steps),
+            total_steps=training.epochs * planner.steps,
             weight_decay=training.weight_decay,
             clip_norm=training.clip_norm,
-            averaged_steps=round(training.weight_averaging_epochs * plan.steps),
+            averaged_steps=round(training.weight_averaging_epochs * planner.steps),
+            loss_scaling=training.mixed_precision == "mixed_float16",
         ),
+        auto_scale_loss=False,
         run_eagerly=training.run_eagerly,
         jit_compile=training.jit_compile,
     )
     summary: dict[str, Any] = {
         "parameters": int(tagger.count_params()),
         "layers_reached_by_mask": layers_masked,
-        "steps_per_epoch": plan.steps,
-        "rows_per_epoch": plan.rows,
-        "rows_dropped_per_epoch": plan.dropped,
+        "steps_per_epoch": planner.steps,
+        "rows_per_epoch": planner.rows,
+        "rows_dropped_per_epoch": planner.dropped,
         "buckets": [[bucket.batch_size, bucket.length] for bucket in buckets],
         "auxiliary_columns": [column.name for column in auxiliary],
         "run_eagerly": bool(learner.run_eagerly),
@@ -135,14 +146,20 @@ def train_task(
         on_start(summary)
 
     replacer = None
-    if task.tag_scheme is not None and training.mention_replacement:
-        replacer = MentionReplacer(
-            train, auxiliary, tag_scheme=task.tag_scheme, share=training.mention_replacement, seed=seed
-        )
+    if spans and training.mention_replacement:
+        replacer = MentionReplacer(train, share=training.mention_replacement, seed=seed)
+    # XLA compiles each shape, so all of them must be static.
+    gatherer = BatchGatherer(train, windows, auxiliary=auxiliary, distinct_types=not summary["jit_compile"])
 
     def dataset(epoch: int) -> Any:
-        split, columns = replacer.replaced(epoch) if replacer else (train, auxiliary)
-        return training_dataset(split, windows, buckets, seed=seed, epoch=epoch, auxiliary=columns)
+        return training_dataset(
+            gatherer,
+            planner,
+            seed=seed,
+            epoch=epoch,
+            auxiliary=bool(auxiliary),
+            replaced=replacer.replaced(epoch) if replacer else None,
+        )
 
     dev_windows, dev_buckets = prediction_plan(dev, training)
     dev_scores = score_names(spans=spans)
@@ -175,7 +192,8 @@ def train_task(
         "tokens_per_s": tokens / duration_s,
         "dev": {name: best[name] for name in dev_scores},
     }
-    sample = next(iter(evaluation_dataset(dev, dev_windows, dev_buckets)))[0]
+    gatherer = BatchGatherer(dev, dev_windows)
+    sample = next(iter(evaluation_dataset(gatherer, dev_windows.length, dev_buckets)))[0]
     return TrainedTask(tagger=tagger, result=result, summary=summary, sample=sample)
 
 

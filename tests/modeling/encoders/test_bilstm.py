@@ -2,10 +2,25 @@ from __future__ import annotations
 
 from unittest import mock
 
+import pytest
 from layer_checks import as_array, call, feature_inputs
 from numpy.testing import assert_allclose, assert_array_equal
 
 from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
+
+
+@pytest.fixture
+def cudnn(monkeypatch):
+    """The path of a GPU: Keras's layers, which the CPU runs without cuDNN."""
+    monkeypatch.setattr(BiLSTMEncoder, "_uses_cudnn", lambda self: True)
+
+
+def test_both_paths_give_the_same(monkeypatch):
+    inputs = feature_inputs(3, 6).blanked(1)
+    encoder = BiLSTMEncoder(num_layers=2, units=3)
+    loop = as_array(call(encoder, inputs))
+    monkeypatch.setattr(BiLSTMEncoder, "_uses_cudnn", lambda self: True)
+    assert_allclose(as_array(call(encoder, inputs)), loop, atol=1e-6)
 
 
 def test_equals_reading_each_sentence_alone():
@@ -20,7 +35,7 @@ def test_equals_reading_each_sentence_alone():
         assert_allclose(output[row, :length], as_array(x)[0], atol=1e-6)
 
 
-def test_no_fully_padded_row_reaches_a_recurrent_layer():
+def test_no_fully_padded_row_reaches_a_recurrent_layer(cudnn):
     """CuDNN asserts this; the CPU implementation does not."""
     inputs = feature_inputs(4, 6).blanked(1)
     encoder = BiLSTMEncoder(num_layers=2, units=3)

@@ -27,6 +27,7 @@ from small_taggers import NUM_CHARACTERS, NUM_SHAPES, NUM_TAGS, NUM_TOKENS, TOKE
 
 import seqlab.modeling
 from seqlab.errors import SeqlabError
+from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
 from seqlab.modeling.masks import proof
 from seqlab.modeling.tagger import Tagger
 
@@ -36,6 +37,7 @@ NOT_MUTATED = {
     "walk.py": "the check itself",
     "multi_task_tagger.py": "runs in training only, around the parts of a tagger that was checked",
     "fit.py": "the training loop, which runs a tagger that was checked",
+    "graph.py": "the training step; test_tagger.py compares its loss with that of `compute_loss`",
     "token_accuracy.py": "a metric, not part of a tagger",
 }
 EQUIVALENT = {
@@ -52,7 +54,8 @@ EQUIVALENT = {
         "TransformerEncoder.call: x = zero_padding(x, all_true(mask))",
     ],
     "later layers do not read padding: attention has the mask, a convolution's input and the sum are set to 0": [
-        "BiLSTMEncoder.call: return zero_padding(x, all_true(mask))",
+        "BiLSTMEncoder.call: return zero_padding(ops.transpose(x, (1, 0, 2)), all_true(mask))",
+        "BiLSTMEncoder._call_cudnn: return zero_padding(x, all_true(mask))",
         "ConvolutionBlock.call: return zero_padding(x + self.output_dropout(step, training=training), all_true(mask))",
         "FeedForwardBlock.call: return zero_padding(x + self.output_dropout(self.outer(step), training=training), all_true(mask))",
         "CharacterAttentionPooling.encode: weights = zero_padding(weights, all_true(real))",
@@ -68,8 +71,18 @@ EQUIVALENT = {
         'TokenFeatureEmbedder.compute_mask: return all_true(self.token_embedding.compute_mask(features["token_ids"]))',
     ],
     "cuDNN alone rejects empty rows; on the CPU their values are discarded": [
-        "BiLSTMEncoder.call: readable = None if mask is None else mask",
+        "BiLSTMEncoder._call_cudnn: readable = None if mask is None else mask",
         "CharacterBiLSTM.encode: return self.recurrent_layer(vectors, mask=real, training=training)",
+    ],
+    "a state at padding is not read: the forward direction comes to it after the last real token": [
+        "_read_both_ways: return ops.concatenate([states(layer.forward_layer, x, all_true(mask)), ops.flip(backward, axis=0)], axis=-1)",
+    ],
+    "lstm_states ignores inputs at padding; this keeps NaN out of the gradient of the kernel": [
+        "BiLSTMEncoder.call: x = ops.transpose(zero_padding(x, all_true(mask)), (1, 0, 2))",
+    ],
+    "only training passes weights on; test_tagger.py compares its loss with that of `compute_loss`": [
+        'Tagger.train_batch: return self.make_train_function()(iter([(features, labels, all_true(sample_weight))]))["loss"]',
+        "Tagger.train_batch: return self.train_on_batch(features, labels, sample_weight=all_true(sample_weight))",
     ],
     "token dropout happens in training only, and padding's vector is 0 whatever its id": [
         "TokenEmbedding.call: dropped = ops.logical_and(all_true(real), draws < self.token_dropout)",
@@ -209,6 +222,14 @@ def transformer(**arguments) -> keras.layers.Layer:
     return registered("TransformerEncoder", **sizes, **arguments)
 
 
+@keras.saving.register_keras_serializable(package="test_mutants")
+class CudnnBiLSTMEncoder(BiLSTMEncoder):
+    """Takes the path of a GPU, which the CPU runs without cuDNN."""
+
+    def _uses_cudnn(self) -> bool:
+        return True
+
+
 def taggers() -> list[Tagger]:
     """Return taggers that together run every layer."""
     no_end = [tag not in (3, 4) for tag in range(NUM_TAGS)]
@@ -228,6 +249,9 @@ def taggers() -> list[Tagger]:
             "bilstm",
             registered("BiLSTMEncoder", num_layers=1, units=4),
             registered("CRFHead", num_tags=NUM_TAGS, **constraints),
+        ),
+        make_tagger(
+            "none", CudnnBiLSTMEncoder(num_layers=1, units=4), registered("SoftmaxHead", num_tags=NUM_TAGS)
         ),
     ]
 

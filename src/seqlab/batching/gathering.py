@@ -1,0 +1,102 @@
+"""Planned batches to arrays, gathered with NumPy from the memory-mapped split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from seqlab.batching.auxiliary import AuxiliaryColumn
+from seqlab.batching.buckets import Windows
+from seqlab.batching.encoding import EncodedSplit
+from seqlab.batching.mention_replacement import ReplacedMentions
+from seqlab.batching.planning import FILLING, PlannedBatch
+from seqlab.tags import UNKNOWN_ID
+
+_ROUNDED_TO = 64
+
+
+class GatheredBatch(NamedTuple):
+    """A batch of B rows, padded to T tokens.
+
+    Args:
+        features: as in the batch contract; see `BatchGatherer`.
+        tag_ids: int32 (B, T), 0 at padding.
+        auxiliary_ids: int32 (B, T, columns), 0 at padding.
+        sample_weight: float32 (B, T), 1 for a real token and 0 for padding.
+        row_ids: int64 (B,), -1 for a row that only fills the batch.
+    """
+
+    features: dict[str, np.ndarray]
+    tag_ids: np.ndarray
+    auxiliary_ids: np.ndarray
+    sample_weight: np.ndarray
+    row_ids: np.ndarray
+
+
+class BatchGatherer:
+    """Gather the rows of planned batches.
+
+    Args:
+        split: the encoded sentences.
+        windows: the rows.
+        auxiliary: the split's auxiliary columns.
+        distinct_types: whether `char_ids` contains each type of the batch once, int32 (U, C), with
+            `char_rows`, int32 (B, T), the row of each token in it; row 0 is padding. Characters are then
+            encoded once per type. U is rounded up, so that there are few shapes. Otherwise `char_ids` is
+            int32 (B, T, C), and every shape is static.
+    """
+
+    def __init__(
+        self,
+        split: EncodedSplit,
+        windows: Windows,
+        *,
+        auxiliary: Sequence[AuxiliaryColumn] = (),
+        distinct_types: bool = True,
+    ) -> None:
+        self._split, self._windows, self._distinct_types = split, windows, distinct_types
+        self._auxiliary = [column.tag_ids for column in auxiliary]
+        # The last type is the token of filling rows: one unknown token, so that no row is all padding.
+        self._filling_type = len(split.features["token_ids"])
+        self._features = {
+            name: np.concatenate([table, np.zeros_like(table[:1])]) for name, table in split.features.items()
+        }
+        for table in self._features.values():
+            table.reshape(len(table), -1)[-1, 0] = UNKNOWN_ID
+
+    def gather(self, batch: PlannedBatch, *, replaced: ReplacedMentions | None = None) -> GatheredBatch:
+        """Return a batch; `replaced` brings other mentions into its rows."""
+        is_row = batch.row_ids != FILLING
+        starts = np.where(is_row, self._windows.start[batch.row_ids], 0)
+        lengths = np.where(is_row, self._windows.length[batch.row_ids], 0)
+        place = np.arange(batch.length)
+        is_real = place < lengths[:, None]
+        positions = np.where(is_real, starts[:, None] + place, 0)
+        tag_ids = self._split.tag_ids[positions]
+        tag_ids = np.where(tag_ids < self._split.num_tags, tag_ids, UNKNOWN_ID)
+        if replaced:
+            positions = replaced.positions(positions, starts, lengths)
+        types = np.where(is_real, self._split.type_ids[positions], 0)
+        types[~is_row, 0] = self._filling_type
+        columns = [np.where(is_real, column[positions], 0) for column in self._auxiliary]
+        return GatheredBatch(
+            features=self._features_of(types),
+            tag_ids=np.where(is_real, tag_ids, 0).astype(np.int32),
+            auxiliary_ids=np.stack(columns, axis=-1) if columns else np.zeros((*types.shape, 0), np.int32),
+            sample_weight=is_real.astype(np.float32),
+            row_ids=batch.row_ids,
+        )
+
+    def _features_of(self, types: np.ndarray) -> dict[str, np.ndarray]:
+        features = {name: self._features[name][types] for name in ("token_ids", "shape_ids")}
+        if not self._distinct_types:
+            return {**features, "char_ids": self._features["char_ids"][types]}
+        distinct, rows = np.unique(np.append(types, 0), return_inverse=True)
+        distinct = np.pad(distinct, (0, -len(distinct) % _ROUNDED_TO))
+        return {
+            **features,
+            "char_ids": self._features["char_ids"][distinct],
+            "char_rows": rows[:-1].reshape(types.shape).astype(np.int32),
+        }
