@@ -55,7 +55,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
 @pytest.fixture
 def writer(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> RunWriter:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{empty_database}")
-    return RunWriter(root=tmp_path, run_id="abc", retry_after_s=0.0)
+    return RunWriter(root=tmp_path, run_id="abc", retry_after_s=3600.0)
 
 
 def append(writer: RunWriter, kinds: str) -> None:
@@ -109,17 +109,24 @@ def test_a_later_write_sends_pending_operations_first(
 ) -> None:
     store.away_after = 0
     writer.write({"kind": "a"})
+    assert writer.flush() == 1
     store.away_after = float("inf")
     with caplog.at_level(logging.WARNING):
         writer.write({"kind": "b"})
+        assert writer.flush() == 0
     assert store.kinds == "ab"
-    assert "MLflow is back: 1 pending writes to run abc were sent" in caplog.text
+    assert "MLflow is back: 2 pending writes to run abc were sent" in caplog.text
+    assert not writer.folder.exists()
 
 
 def test_a_store_that_is_away_is_not_tried_at_every_write(writer: RunWriter, store: Store) -> None:
-    writer.retry_after_s, store.away_after = 3600.0, 0
+    store.away_after = 0
+    writer.note_away(ConnectionError("refused"))
     for _ in range(5):
         writer.write({"kind": "a"})
+    assert store.attempts == 0
+    # The end of a stage is a last attempt.
+    assert writer.flush() == 5
     assert store.attempts == 1
     # A later process tries again.
     store.away_after = float("inf")
@@ -130,9 +137,11 @@ def test_a_store_that_is_away_is_not_tried_at_every_write(writer: RunWriter, sto
 def test_a_write_does_not_wait_for_another_process_that_sends(writer: RunWriter, store: Store) -> None:
     append(writer, "a")
     with file_lock(writer.folder / "lock"):
-        assert writer.write({"kind": "b"}) is None
-    assert store.kinds == ""
+        writer.write({"kind": "b"})
+        assert writer.flush(timeout_s=0) == 2
+        assert store.kinds == ""
     writer.write({"kind": "c"})
+    assert writer.flush() == 0
     assert store.kinds == "abc"
 
 
@@ -221,9 +230,10 @@ def test_a_server_that_denies_access_rejects_nothing(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", stub.uri)
     stub.status = 401
-    writer = RunWriter(root=tmp_path, run_id="abc", retry_after_s=0.0)
+    writer = RunWriter(root=tmp_path, run_id="abc")
     append(writer, "a")
     writer.write({"kind": "b"})
+    writer.flush()
     with pytest.raises(SeqlabError, match="denies access"):
         replay_pending(tmp_path)
     assert len(pending_operations(writer.folder)) == 2
@@ -245,6 +255,7 @@ def test_nothing_is_lost_while_the_server_answers_503(
     ):
         run.log_metrics({"train/loss": 3}, step=1)
         run.log_dict({"before": 1}, "before.json")
+        assert run.flush() == 0
         server.status = 503
         run.log_metrics({"train/loss": 2}, step=2)
         picture.write_text("pixels")
