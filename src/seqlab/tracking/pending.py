@@ -81,6 +81,7 @@ class RunWriter:
         self._store_uri = store_uri or resolve_tracking_uri(root)
         self.tracking_uri = without_credentials(self._store_uri)
         self._client = mlflow_client(self._store_uri)
+        self._last_name: int | None = None
         # The condition guards everything below; it is notified of each change.
         self._changed = threading.Condition()
         self._sender: threading.Thread | None = None
@@ -116,8 +117,8 @@ class RunWriter:
     def flush(self, *, timeout_s: float = FLUSH_TIMEOUT_S, limit_s: float = FLUSH_LIMIT_S) -> int:
         """Wait until everything was sent; return how many operations are still pending.
 
-        The wait ends if the store turns out to be away, after `timeout_s` seconds in which nothing was sent, and
-        after `limit_s` seconds in any case. What is left stays on disk.
+        The wait ends if the store turns out to be away, after `timeout_s` seconds in which nothing was sent,
+        or after `limit_s` seconds in any case. What is left stays on disk.
         """
         start = time.monotonic()
         with self._changed:
@@ -165,9 +166,11 @@ class RunWriter:
             ) from error
 
     def _append(self, operation: Operation) -> str:
-        last = max((int(entry.name) for entry in pending_operations(self.folder)), default=0)
+        if self._last_name is None:
+            self._last_name = max((int(entry.name) for entry in pending_operations(self.folder)), default=0)
         # The order is kept even if the clock is set back.
-        name = str(max(time.time_ns(), last + 1))
+        self._last_name = max(time.time_ns(), self._last_name + 1)
+        name = str(self._last_name)
         with replaced_directory(self.folder / name) as entry:
             if "file" in operation:
                 source = Path(operation["file"])
@@ -253,13 +256,14 @@ class RunWriter:
         """Send what is pending until nothing is left or `flush` gives up."""
         while True:
             with self._changed:
+                wait_s = self._next_attempt - time.monotonic()
+                if wait_s > 0 and not self._stopped:
+                    self._changed.wait(wait_s)
+                    continue
                 if self._stopped or not pending_operations(self.folder):
                     self._sender = None
                     self._changed.notify_all()
                     return
-                if (wait_s := self._next_attempt - time.monotonic()) > 0:
-                    self._changed.wait(wait_s)
-                    continue
             sent = 0
             try:
                 for _ in self._send_all(check=self._away, lock_timeout_s=0):
