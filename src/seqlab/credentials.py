@@ -38,6 +38,7 @@ _SECRET_PARAMETER = re.compile(
 _AUTHORIZATION = re.compile(
     r"(authorization['\"]?\s*[:=]\s*(?:b?['\"])?(?:basic|bearer)?\s*)[^\s'\",]+", re.IGNORECASE
 )
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _SHORT = 6
 
 
@@ -130,18 +131,18 @@ def _environment_secrets() -> list[str]:
     # A parser may cut an invalid address at one of these characters.
     secrets |= {part for secret in secrets for part in re.split(r"[/?#@:\[\]]", secret) if len(part) >= 4}
     forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), unquote(secret))}
-    forms |= {base64.b64encode(unquote(pair).encode()).decode() for pair in pairs}
+    forms |= {base64.b64encode(form.encode()).decode() for pair in pairs for form in (pair, unquote(pair))}
     forms |= {repr(form)[1:-1] for form in forms}
     return sorted((form for form in forms if form.strip()), key=lambda form: (-len(form), form))
 
 
 def _user_info(address: str) -> Iterator[str]:
     """Yield `user:password` of an address, if it has any. Without a scheme, a user alone does not count."""
-    scheme, separator, rest = address.strip().partition("://")
-    rest = rest if separator else scheme
-    user_info, at, _ = rest.rpartition("@")
+    address = address.strip()
+    scheme = _SCHEME.match(address)
+    user_info, at, _ = address[scheme.end() if scheme else 0 :].rpartition("@")
     # A path may contain `@`; a password may contain `/`.
     host = user_info.partition("/")[0]
-    is_file = scheme.lower().startswith(("sqlite", "file"))
-    if at and not is_file and (":" in host or (separator and host == user_info)):
+    is_file = address.lower().startswith(("sqlite:/", "file:/"))
+    if at and not is_file and (":" in host or (scheme and host == user_info)):
         yield user_info

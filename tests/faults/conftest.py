@@ -80,8 +80,8 @@ class Server:
 class Proxy:
     """Forwards requests to a port on loopback, unless `fault` says otherwise.
 
-    `refuse`: nothing listens. `hang`: requests are accepted and never answered. `cut`: requests are forwarded,
-    and the answers end early. A number: requests are answered with this status.
+    `refuse`: nothing listens. `hang`: requests are accepted and never answered. `cut`: requests are forwarded
+    and their answers end early. A number: requests are answered with this status.
     """
 
     def __init__(self, target_port: int) -> None:

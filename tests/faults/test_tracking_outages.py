@@ -1,4 +1,4 @@
-"""A training whose MLflow server fails in every way that a server fails. Nothing is delayed, lost or doubled."""
+"""A training whose MLflow server fails in every way that a server can. Nothing is delayed, lost, doubled."""
 
 from __future__ import annotations
 
