@@ -35,6 +35,7 @@ class LoopbackMirror:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.requests: list[tuple[str, str | None]] = []
+        self.authorizations: list[str | None] = []
         self.faults: dict[str, list[Fault]] = {}
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
@@ -66,6 +67,7 @@ class LoopbackMirror:
                 path = self.path.lstrip("/")
                 wanted = self.headers.get("Range")
                 mirror.requests.append((path, wanted))
+                mirror.authorizations.append(self.headers.get("Authorization"))
                 queue = mirror.faults.get(path)
                 fault = queue.pop(0) if queue else Fault()
                 file = mirror.folder / path

@@ -11,6 +11,7 @@ import requests
 
 from seqlab.tracking.client import (
     apply_settings,
+    is_access_denied,
     is_connection_failure,
     is_remote,
     mlflow_client,
@@ -66,7 +67,8 @@ def test_connection_failures_are_distinguished_from_other_errors() -> None:
         requests.Timeout(),
         requests.exceptions.RetryError(),
         requests.exceptions.ChunkedEncodingError(),
-        http_error(503),
+        *map(http_error, (408, 429, 500, 502, 503, 507)),
+        MlflowException("the response body was not in a valid JSON format. Response body: '{\"ru'"),
         RestException({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "busy"}),
         MlflowException("database is locked", error_code=TEMPORARILY_UNAVAILABLE),
     ]
@@ -81,6 +83,15 @@ def test_connection_failures_are_distinguished_from_other_errors() -> None:
         RestException({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no run"}),
     ]
     assert not any(is_connection_failure(error) for error in other)
+
+
+def test_access_denied_is_distinguished() -> None:
+    from mlflow.exceptions import RestException
+
+    assert is_access_denied(http_error(401))
+    assert is_access_denied(RestException({"error_code": "PERMISSION_DENIED", "message": "no"}))
+    assert not is_access_denied(http_error(404))
+    assert not is_access_denied(ValueError())
 
 
 def test_a_refused_connection_is_a_connection_failure(

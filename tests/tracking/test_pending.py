@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,75 @@ def test_a_rejected_operation_is_set_aside_with_the_reason(
     assert json.loads((entry / "operation.json").read_text())["operation"] == {"kind": "b"}
     assert (entry / "error.txt").read_text() == "no such thing at http://host\n"
     assert not pending_operations(writer.folder)
+
+
+def test_a_rejected_write_does_not_end_the_training(
+    writer: RunWriter, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.errors["a"] = rejections()[0]
+    writer.write({"kind": "a"})
+    writer.write({"kind": "b"})
+    assert writer.flush() == 0
+    assert store.kinds == "b"
+    assert "MLflow rejected a write to run abc: no such thing at http://host" in caplog.text
+    with pytest.raises(SeqlabError, match="run abc: MLflow rejected a write\n  received: no such thing"):
+        writer.write_and_wait({"kind": "a"})
+    assert [path.name for path in writer.folder.iterdir() if path.name != "lock"] == ["rejected"]
+
+
+def test_an_expired_token_rejects_nothing(
+    writer: RunWriter, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    from mlflow.exceptions import RestException
+
+    store.errors["a"] = RestException({"error_code": "PERMISSION_DENIED", "message": "expired"})
+    writer.write({"kind": "a"})
+    assert writer.flush() == 1
+    assert writer.write_and_wait({"kind": "b"}) is None
+    assert "cannot be reached" in caplog.text
+    with pytest.raises(SeqlabError, match="the MLflow tracking server denies access"):
+        replay_pending(writer.root)
+    store.errors.clear()
+    assert replay_pending(writer.root) == [result(writer, sent=2)]
+    assert not writer.folder.exists()
+
+
+@pytest.mark.parametrize("error", [TypeError("a mistake"), OSError(28, "No space left on device")])
+def test_no_error_while_sending_ends_a_training(
+    writer: RunWriter, store: Store, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.errors["a"] = error
+    writer.write({"kind": "a"})
+    assert writer.flush() == 1
+    assert f"({error}). Work continues" in caplog.text
+    store.errors.clear()
+    writer.write({"kind": "b"})
+    assert writer.flush() == 0
+    assert store.kinds == "ab"
+
+
+def test_the_wait_at_the_end_is_bounded(
+    writer: RunWriter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(pending, "apply_operation", lambda *_: answered.wait(60))
+    writer.write({"kind": "a"})
+    assert writer.flush(timeout_s=0.1) == 1
+    assert "it answers slowly or not at all" in caplog.text
+    answered.set()
+    assert writer.flush() == 0
+
+
+def test_a_write_that_cannot_be_kept_says_why(
+    writer: RunWriter, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pending.os, "fsync", full)
+    with pytest.raises(SeqlabError, match=r"a write to MLflow cannot be kept on disk[\s\S]*No space left"):
+        writer.write({"kind": "a"})
+    assert pending_operations(writer.folder) == []
 
 
 def test_an_unexpected_error_loses_nothing(writer: RunWriter, store: Store) -> None:

@@ -32,6 +32,7 @@ from seqlab.tracking.store import (
     file_lock,
     resolve_tracking_uri,
     store_errors,
+    usable_store,
 )
 
 logger = logging.getLogger(__name__)
@@ -311,7 +312,8 @@ def replay_pending(root: Path) -> list[Replay]:
             uri = json.loads((entries[0] / _OPERATION).read_text(encoding="utf-8"))["tracking_uri"]
             # Credentials are not stored; they are those of MLFLOW_TRACKING_URI if the address is the same.
             store_uri = current if without_credentials(current) == uri else uri
-            writer = RunWriter(root=root, run_id=folder.name, store_uri=store_uri)
-            replays.append(writer.send_pending())
-            writer.remove_empty_folder()
+            with usable_store(store_uri):
+                writer = RunWriter(root=root, run_id=folder.name, store_uri=store_uri)
+                replays.append(writer.send_pending())
+                writer.remove_empty_folder()
     return replays

@@ -122,7 +122,7 @@ def prepare_store(root: Path, experiment: str) -> str:
             experiment was created.
     """
     tracking_uri = resolve_tracking_uri(root)
-    with _usable(tracking_uri):
+    with usable_store(tracking_uri):
         return _prepare_store(root, experiment, tracking_uri)
 
 
@@ -207,7 +207,7 @@ def file_lock(path: Path, *, timeout_s: float = 120.0) -> Iterator[None]:
 
 
 @contextmanager
-def _usable(tracking_uri: str) -> Iterator[None]:
+def usable_store(tracking_uri: str) -> Iterator[None]:
     """Raise other errors, such as those for an unknown scheme or a missing driver, as `SeqlabError`."""
     try:
         yield
