@@ -23,6 +23,7 @@ class Fault:
     """What goes wrong with one answer: another status or body, a connection that breaks off, no ranges."""
 
     status: int = 200
+    location: str = ""
     body: bytes | None = None
     break_off_after: int | None = None
     without_ranges: bool = False
@@ -76,6 +77,10 @@ class LoopbackMirror:
                     if not file.is_file():
                         return self.send_error(404)
                     body = file.read_bytes()
+                if fault.location:
+                    self.send_response(fault.status)
+                    self.send_header("Location", fault.location)
+                    return self.end_headers()
                 if fault.status != 200:
                     return self.send_error(fault.status)
                 status, start = 200, 0

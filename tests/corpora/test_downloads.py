@@ -347,12 +347,16 @@ def test_credentials_of_a_mirror_are_not_shown(publish, downloads, caplog):
     assert "secret" not in str(caught.value) + caplog.text
 
 
-def test_a_mirror_with_a_password_receives_it(publish, loopback_mirror, downloads):
+def test_a_mirror_with_a_password_receives_it_and_those_it_redirects_to_do_not(
+    publish, loopback_mirror, downloads, fault
+):
     source = publish("https://example.org/corpus/train.conll", CONTENT)
+    loopback_mirror.put("elsewhere", CONTENT)
+    loopback_mirror.fail(PATH, fault(status=302, location=f"{loopback_mirror.address}/elsewhere"))
     mirror = loopback_mirror.address.replace("://", "://name:sec%40ret@")
     fetch_sources([source], downloads, mirror=mirror)
-    (sent,) = loopback_mirror.authorizations
-    assert sent == f"Basic {base64.b64encode(b'name:sec@ret').decode()}"
+    expected = f"Basic {base64.b64encode(b'name:sec@ret').decode()}"
+    assert loopback_mirror.authorizations == [expected, None]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("MLFLOW_TRACKING", "DVC_")):
             monkeypatch.delenv(name)
     # One attempt and short waits: the code's own retries are tested, not MLflow's.
-    retries = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "1"}
+    retries = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "3"}
     for name, value in {**SETTINGS, **retries}.items():
         monkeypatch.setenv(name, value)
 

@@ -37,6 +37,24 @@ sys.exit(run_stage(train, "task"))
 """
 
 
+FAILING_STAGE = """
+import sys
+from pathlib import Path
+from seqlab.stages import run_stage
+from seqlab.tracking.run import TrackedRun
+
+def train(task):
+    with TrackedRun.start(root=Path.cwd(), experiment=f"seqlab-{task}", run_name="a"):
+        address = "HTTP://name:sword" + "fish@host"
+        try:
+            raise ConnectionError(f"no answer from {address}")
+        except ConnectionError as error:
+            raise RuntimeError(f"user name, {'sword' + 'fish'}") from error
+
+sys.exit(run_stage(train, "task"))
+"""
+
+
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("database")
@@ -102,3 +120,23 @@ def test_the_run_of_a_killed_process_is_ended_by_the_next_training(
     assert run.data.tags["error"].startswith("the process was killed")
     assert f"MLflow run {run_id} of a killed process was RUNNING and is set to KILLED" in caplog.text
     assert list((root / ".seqlab" / "open-runs").iterdir()) == []
+
+
+def test_a_failure_shows_no_credentials_anywhere(root: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAILING_STAGE, "ner"],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(SOURCE), "MLFLOW_TRACKING_PASSWORD": "swordfish"},
+        capture_output=True,
+        text=True,
+    )
+    assert "ConnectionError: no answer from HTTP://host\n" in done.stderr
+    assert "RuntimeError: user name, ***\n" in done.stderr
+    client = mlflow_client(resolve_tracking_uri(root))
+    (experiment,) = client.search_experiments(filter_string="name = 'seqlab-ner'")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert (run.info.status, run.data.tags["error"]) == ("FAILED", "user name, ***")
+    files = [path for path in root.rglob("*") if path.is_file()]
+    assert "error.txt" in {path.name for path in files}
+    assert not any(b"swordfish" in path.read_bytes() for path in files)
+    assert "swordfish" not in done.stdout + done.stderr

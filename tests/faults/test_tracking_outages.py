@@ -15,6 +15,7 @@ from seqlab.tracking.pending import replay_pending
 from seqlab.tracking.run import TrackedRun
 
 PASSWORD = "swordfish%40home"
+PATIENT = {"timeout_s": 60.0, "limit_s": 60.0}
 
 
 @pytest.fixture
@@ -73,11 +74,11 @@ def test_training_goes_on_and_replay_sends_what_is_missing(
         TrackedRun.start(root=root, experiment="seqlab-ner", run_name="a") as run,
     ):
         run.log_metrics({"train/loss": 4}, step=1)
-        assert run.flush() == 0
+        assert run.flush(**PATIENT) == 0
         failing = fault(server, proxy)
         next(failing)
         run.log_metrics({"train/loss": 3}, step=2)
-        assert run.flush() == 1
+        assert run.flush(**PATIENT) == 1
         run.log_metrics({"train/loss": 2}, step=3)
         run.save(root / "run.json")
     assert "cannot be reached" in caplog.text
@@ -123,7 +124,7 @@ def test_no_write_waits_for_an_answer(
     root: Path, server: Any, proxy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with TrackedRun.start(root=root, experiment="seqlab-ner", run_name="a") as run:
-        assert run.flush() == 0
+        assert run.flush(**PATIENT) == 0
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
         proxy.fault = "hang"
         run.log_metrics({"train/loss": 3}, step=1)

@@ -233,9 +233,9 @@ class TrackedRun:
         self._record.close()
         self.flush()
 
-    def flush(self) -> int:
-        """Wait until all writes were sent, for a bounded time; return how many are left."""
-        return self._writer.flush()
+    def flush(self, **bounds: float) -> int:
+        """Wait until all writes were sent, for a bounded time; return how many are left (`RunWriter.flush`)."""
+        return self._writer.flush(**bounds)
 
     def save(self, run_json: Path) -> None:
         """Write the run's ids and its store as JSON, for `resume`."""
