@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,22 @@ def test_the_wait_at_the_end_is_bounded(
     assert "it answers slowly or not at all" in caplog.text
     answered.set()
     assert writer.flush() == 0
+
+
+def test_a_folder_that_is_removed_meanwhile_is_made_again(
+    writer: RunWriter, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdtemp = tempfile.mkdtemp
+
+    def removed(**options: Any) -> str:
+        Path(options["dir"]).rmdir()
+        monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+        return mkdtemp(**options)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", removed)
+    writer.write({"kind": "a"})
+    assert writer.flush() == 0
+    assert store.kinds == "a"
 
 
 def test_a_write_that_cannot_be_kept_says_why(

@@ -145,8 +145,8 @@ class RunWriter:
             self._failures += 1
             self._away = True
             self._next_attempt = time.monotonic() + self.retry_after_s
+            self._warn(root_cause(error))
             self._changed.notify_all()
-        self._warn(root_cause(error))
 
     def append(self, operation: Operation) -> str:
         """Keep an operation on disk, with a copy of its file; return the name of its folder.
@@ -157,7 +157,10 @@ class RunWriter:
         if "file" in operation and not Path(operation["file"]).exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), operation["file"])
         try:
-            return self._append(operation)
+            try:
+                return self._append(operation)
+            except FileNotFoundError:  # `seqlab replay` has just removed the run's empty folder
+                return self._append(operation)
         except OSError as error:
             raise SeqlabError(
                 "a write to MLflow cannot be kept on disk",

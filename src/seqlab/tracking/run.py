@@ -234,7 +234,7 @@ class TrackedRun:
         self.flush()
 
     def flush(self, **bounds: float) -> int:
-        """Wait for a bounded time until all writes were sent; return how many are left (`RunWriter.flush`)."""
+        """Wait until all writes were sent, for a bounded time; return how many are left. See `RunWriter`."""
         return self._writer.flush(**bounds)
 
     def save(self, run_json: Path) -> None:
