@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from seqlab.credentials import protect_output, without_credentials
 from seqlab.errors import SeqlabError
 
 COMMANDS = ("summary", "ui", "check", "corpora", "tag", "card", "promote", "replay")
@@ -26,10 +27,11 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0, 1 after an error, 2 for wrong usage, 130 after Ctrl-C."""
     parsed = build_parser().parse_args(arguments)
+    protect_output()
     try:
         status: int = parsed.run(parsed)
     except SeqlabError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {without_credentials(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

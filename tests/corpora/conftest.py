@@ -23,6 +23,7 @@ class Fault:
     """What goes wrong with one answer: another status or body, a connection that breaks off, no ranges."""
 
     status: int = 200
+    location: str = ""
     body: bytes | None = None
     break_off_after: int | None = None
     without_ranges: bool = False
@@ -35,6 +36,7 @@ class LoopbackMirror:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.requests: list[tuple[str, str | None]] = []
+        self.authorizations: list[str | None] = []
         self.faults: dict[str, list[Fault]] = {}
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
@@ -66,6 +68,7 @@ class LoopbackMirror:
                 path = self.path.lstrip("/")
                 wanted = self.headers.get("Range")
                 mirror.requests.append((path, wanted))
+                mirror.authorizations.append(self.headers.get("Authorization"))
                 queue = mirror.faults.get(path)
                 fault = queue.pop(0) if queue else Fault()
                 file = mirror.folder / path
@@ -74,6 +77,10 @@ class LoopbackMirror:
                     if not file.is_file():
                         return self.send_error(404)
                     body = file.read_bytes()
+                if fault.location:
+                    self.send_response(fault.status)
+                    self.send_header("Location", fault.location)
+                    return self.end_headers()
                 if fault.status != 200:
                     return self.send_error(fault.status)
                 status, start = 200, 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import dataclasses
 import sys
 
@@ -344,6 +345,48 @@ def test_credentials_of_a_mirror_are_not_shown(publish, downloads, caplog):
         fetch_sources([source], downloads, mirror=mirror, sleep=lambda pause: None)
     assert "http://127.0.0.1:9/base/127.0.0.1/train.conll: no complete answer" in str(caught.value)
     assert "secret" not in str(caught.value) + caplog.text
+
+
+def test_a_mirror_with_a_password_receives_it_and_those_it_redirects_to_do_not(
+    publish, loopback_mirror, downloads, fault
+):
+    source = publish("https://example.org/corpus/train.conll", CONTENT)
+    loopback_mirror.put("elsewhere", CONTENT)
+    loopback_mirror.fail(PATH, fault(status=302, location=f"{loopback_mirror.address}/elsewhere"))
+    mirror = loopback_mirror.address.replace("://", "://name:sec%40ret@")
+    fetch_sources([source], downloads, mirror=mirror)
+    expected = f"Basic {base64.b64encode(b'name:sec@ret').decode()}"
+    assert loopback_mirror.authorizations == [expected, None]
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    ["http://[x", "http://name:secret@[x", "http://name:secret@host:port", "http://name:sec#secret@host"],
+)
+def test_an_invalid_address_of_a_mirror(mirror, publish, downloads):
+    source = publish("https://example.org/corpus/train.conll", CONTENT)
+    message = (
+        rf"corpus.mirror or {MIRROR_VARIABLE}: the address of the mirror is invalid\n  expected: a folder"
+    )
+    with pytest.raises(CorpusError, match=message) as raised:
+        fetch_sources([source], downloads, mirror=mirror)
+    assert "sec" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    [
+        "http://name:secret@127.0.0.1:{port}",
+        "ftp://name:secret@host",
+        "name:secret@host",
+        "http://127.0.0.1:{port}?token=secret",
+    ],
+)
+def test_no_failure_shows_the_credentials_of_a_mirror(mirror, downloads, free_port, caplog):
+    source = Source("http://127.0.0.1:1/corpus/train.conll", Pin("sha256", "0" * 64))
+    with pytest.raises(FilesUnavailableError) as raised:
+        fetch_sources([source], downloads, mirror=mirror.format(port=free_port), sleep=lambda _: None)
+    assert "secret" not in str(raised.value) + caplog.text
 
 
 def test_progress_is_logged_at_every_tenth_without_a_terminal(caplog):

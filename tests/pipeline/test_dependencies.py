@@ -14,6 +14,7 @@ SOURCE = REPOSITORY / "src"
 STAGES = ("download", "prepare", "train", "evaluate", "export")
 CANNOT_CHANGE_A_RESULT = {
     "seqlab.atomic": "replaces files",
+    "seqlab.credentials": "cleans messages",
     "seqlab.errors": "formats messages",
     "seqlab.params": "checks values, which DVC compares itself",
     "seqlab.pipeline.progress": "prints to the terminal",

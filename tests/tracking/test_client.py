@@ -4,7 +4,6 @@ import logging
 import os
 import subprocess
 import sys
-import traceback
 import warnings
 
 import pytest
@@ -12,62 +11,13 @@ import requests
 
 from seqlab.tracking.client import (
     apply_settings,
+    is_access_denied,
     is_connection_failure,
     is_remote,
     mlflow_client,
     quiet_mlflow,
-    remove_credentials,
     root_cause,
-    without_credentials,
 )
-
-
-@pytest.mark.parametrize(
-    ("text", "clean"),
-    [
-        ("http://name:secret@host:5000/prefix", "http://host:5000/prefix"),
-        ("http://secret@host", "http://host"),
-        ("HTTP://name:secret@host", "HTTP://host"),
-        ("name:secret@host:5000", "host:5000"),
-        ("http://host:5000/?token=secret&page=2", "http://host:5000/?token=***&page=2"),
-        ("postgresql://u:secr@et@db/x?password=secret", "postgresql://db/x?password=***"),
-        ("http://u:sec/ret@host", "http://host"),
-        ("request to 'http://u:secret@host/api' failed: no 'u:secret@host'", None),
-        ("url: /api/2.0/runs?access_token=secret (Caused by http://u:secret@host)", None),
-    ],
-)
-def test_credentials_are_removed(text: str, clean: str | None) -> None:
-    result = without_credentials(text)
-    assert "secret" not in result
-    assert "secr@et" not in result
-    if clean is not None:
-        assert result == clean
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "http://host:5000",
-        "sqlite:////a/b@c:d.db",
-        "models:/seqlab-ner@champion",
-        "dvc repro prepare@ner: no such stage",
-        "corpora/a.py:17: error in b@c",
-    ],
-)
-def test_text_without_credentials_is_unchanged(text: str) -> None:
-    assert without_credentials(text) == text
-
-
-def test_credentials_are_removed_from_a_chain_of_errors() -> None:
-    from mlflow.exceptions import MlflowException
-
-    address = "http://name:secret@host"
-    error = MlflowException(f"API request to {address} failed")
-    error.__cause__ = requests.ConnectionError(ValueError(f"no {address}"))
-    remove_credentials(error)
-    text = "".join(traceback.format_exception(error)) + error.message + root_cause(error)
-    assert "http://host failed" in text
-    assert "secret" not in text
 
 
 def test_is_remote() -> None:
@@ -117,7 +67,8 @@ def test_connection_failures_are_distinguished_from_other_errors() -> None:
         requests.Timeout(),
         requests.exceptions.RetryError(),
         requests.exceptions.ChunkedEncodingError(),
-        http_error(503),
+        *map(http_error, (408, 429, 500, 502, 503, 507)),
+        MlflowException("the response body was not in a valid JSON format. Response body: '{\"ru'"),
         RestException({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "busy"}),
         MlflowException("database is locked", error_code=TEMPORARILY_UNAVAILABLE),
     ]
@@ -132,6 +83,15 @@ def test_connection_failures_are_distinguished_from_other_errors() -> None:
         RestException({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no run"}),
     ]
     assert not any(is_connection_failure(error) for error in other)
+
+
+def test_access_denied_is_distinguished() -> None:
+    from mlflow.exceptions import RestException
+
+    assert is_access_denied(http_error(401))
+    assert is_access_denied(RestException({"error_code": "PERMISSION_DENIED", "message": "no"}))
+    assert not is_access_denied(http_error(404))
+    assert not is_access_denied(ValueError())
 
 
 def test_a_refused_connection_is_a_connection_failure(

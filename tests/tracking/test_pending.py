@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +57,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
 @pytest.fixture
 def writer(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> RunWriter:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{empty_database}")
-    return RunWriter(root=tmp_path, run_id="abc", retry_after_s=0.0)
+    return RunWriter(root=tmp_path, run_id="abc", retry_after_s=3600.0)
 
 
 def append(writer: RunWriter, kinds: str) -> None:
@@ -109,17 +111,24 @@ def test_a_later_write_sends_pending_operations_first(
 ) -> None:
     store.away_after = 0
     writer.write({"kind": "a"})
+    assert writer.flush() == 1
     store.away_after = float("inf")
     with caplog.at_level(logging.WARNING):
         writer.write({"kind": "b"})
+        assert writer.flush() == 0
     assert store.kinds == "ab"
-    assert "MLflow is back: 1 pending writes to run abc were sent" in caplog.text
+    assert "MLflow is back: 2 pending writes to run abc were sent" in caplog.text
+    assert not writer.folder.exists()
 
 
 def test_a_store_that_is_away_is_not_tried_at_every_write(writer: RunWriter, store: Store) -> None:
-    writer.retry_after_s, store.away_after = 3600.0, 0
+    store.away_after = 0
+    writer.note_away(ConnectionError("refused"))
     for _ in range(5):
         writer.write({"kind": "a"})
+    assert store.attempts == 0
+    # The end of a stage is a last attempt.
+    assert writer.flush() == 5
     assert store.attempts == 1
     # A later process tries again.
     store.away_after = float("inf")
@@ -130,9 +139,11 @@ def test_a_store_that_is_away_is_not_tried_at_every_write(writer: RunWriter, sto
 def test_a_write_does_not_wait_for_another_process_that_sends(writer: RunWriter, store: Store) -> None:
     append(writer, "a")
     with file_lock(writer.folder / "lock"):
-        assert writer.write({"kind": "b"}) is None
-    assert store.kinds == ""
+        writer.write({"kind": "b"})
+        assert writer.flush(timeout_s=0) == 2
+        assert store.kinds == ""
     writer.write({"kind": "c"})
+    assert writer.flush() == 0
     assert store.kinds == "abc"
 
 
@@ -163,6 +174,91 @@ def test_a_rejected_operation_is_set_aside_with_the_reason(
     assert json.loads((entry / "operation.json").read_text())["operation"] == {"kind": "b"}
     assert (entry / "error.txt").read_text() == "no such thing at http://host\n"
     assert not pending_operations(writer.folder)
+
+
+def test_a_rejected_write_does_not_end_the_training(
+    writer: RunWriter, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.errors["a"] = rejections()[0]
+    writer.write({"kind": "a"})
+    writer.write({"kind": "b"})
+    assert writer.flush() == 0
+    assert store.kinds == "b"
+    assert "MLflow rejected a write to run abc: no such thing at http://host" in caplog.text
+    with pytest.raises(SeqlabError, match="run abc: MLflow rejected a write\n  received: no such thing"):
+        writer.write_and_wait({"kind": "a"})
+    assert [path.name for path in writer.folder.iterdir() if path.name != "lock"] == ["rejected"]
+
+
+def test_an_expired_token_rejects_nothing(
+    writer: RunWriter, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    from mlflow.exceptions import RestException
+
+    store.errors["a"] = RestException({"error_code": "PERMISSION_DENIED", "message": "expired"})
+    writer.write({"kind": "a"})
+    assert writer.flush() == 1
+    assert writer.write_and_wait({"kind": "b"}) is None
+    assert "cannot be reached" in caplog.text
+    with pytest.raises(SeqlabError, match="the MLflow tracking server denies access"):
+        replay_pending(writer.root)
+    store.errors.clear()
+    assert replay_pending(writer.root) == [result(writer, sent=2)]
+    assert not writer.folder.exists()
+
+
+@pytest.mark.parametrize("error", [TypeError("a mistake"), OSError(28, "No space left on device")])
+def test_no_error_while_sending_ends_a_training(
+    writer: RunWriter, store: Store, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.errors["a"] = error
+    writer.write({"kind": "a"})
+    assert writer.flush() == 1
+    assert f"({error}). Work continues" in caplog.text
+    store.errors.clear()
+    writer.write({"kind": "b"})
+    assert writer.flush() == 0
+    assert store.kinds == "ab"
+
+
+def test_the_wait_at_the_end_is_bounded(
+    writer: RunWriter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(pending, "apply_operation", lambda *_: answered.wait(60))
+    writer.write({"kind": "a"})
+    assert writer.flush(timeout_s=0.1) == 1
+    assert "it answers slowly or not at all" in caplog.text
+    answered.set()
+    assert writer.flush() == 0
+
+
+def test_a_folder_that_is_removed_meanwhile_is_made_again(
+    writer: RunWriter, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdtemp = tempfile.mkdtemp
+
+    def removed(**options: Any) -> str:
+        Path(options["dir"]).rmdir()
+        monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+        return mkdtemp(**options)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", removed)
+    writer.write({"kind": "a"})
+    assert writer.flush() == 0
+    assert store.kinds == "a"
+
+
+def test_a_write_that_cannot_be_kept_says_why(
+    writer: RunWriter, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pending.os, "fsync", full)
+    with pytest.raises(SeqlabError, match=r"a write to MLflow cannot be kept on disk[\s\S]*No space left"):
+        writer.write({"kind": "a"})
+    assert pending_operations(writer.folder) == []
 
 
 def test_an_unexpected_error_loses_nothing(writer: RunWriter, store: Store) -> None:
@@ -221,9 +317,10 @@ def test_a_server_that_denies_access_rejects_nothing(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", stub.uri)
     stub.status = 401
-    writer = RunWriter(root=tmp_path, run_id="abc", retry_after_s=0.0)
+    writer = RunWriter(root=tmp_path, run_id="abc")
     append(writer, "a")
     writer.write({"kind": "b"})
+    writer.flush()
     with pytest.raises(SeqlabError, match="denies access"):
         replay_pending(tmp_path)
     assert len(pending_operations(writer.folder)) == 2
@@ -245,6 +342,7 @@ def test_nothing_is_lost_while_the_server_answers_503(
     ):
         run.log_metrics({"train/loss": 3}, step=1)
         run.log_dict({"before": 1}, "before.json")
+        assert run.flush() == 0
         server.status = 503
         run.log_metrics({"train/loss": 2}, step=2)
         picture.write_text("pixels")

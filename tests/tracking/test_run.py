@@ -54,7 +54,9 @@ def test_a_run_contains_what_was_logged(root: Path) -> None:
     first, second = history
     assert (first.step, first.value) == (2, 0.5)
     assert math.isnan(second.value)
-    assert not (root / ".seqlab" / "mlflow-pending").exists()
+    assert [path for path in (root / ".seqlab").rglob("*") if path.is_file()] == [
+        root / ".seqlab" / "mlflow-store.lock"
+    ]
 
 
 def test_many_values_are_split_into_requests(root: Path) -> None:
@@ -157,9 +159,7 @@ def test_a_successful_exit_is_not_a_failure(root: Path) -> None:
 
 
 def test_a_programming_error_is_raised(root: Path) -> None:
-    with start(root, params={"seed": 1}) as run:
-        with pytest.raises(Exception, match="Changing param values is not allowed"):
-            run.log_params({"seed": 2})
+    with start(root) as run:
         with pytest.raises(ValueError, match="could not convert string to float"):
             run.log_metrics({"loss": "high"})
         with pytest.raises(FileNotFoundError):
@@ -178,6 +178,7 @@ def test_a_later_stage_resumes_the_run(root: Path, tmp_path: Path) -> None:
     assert [path.name for path in run_json.parent.iterdir()] == ["run.json"]
 
     with TrackedRun.resume(root=root, run_json=run_json) as resumed:
+        resumed.flush()
         assert stored(root, run.run_id).info.status == "RUNNING"
         resumed.log_metrics({"test/span_f1": 0.9})
     found = stored(root, run.run_id)
@@ -272,7 +273,8 @@ def test_a_store_that_goes_away_while_a_run_is_resumed(
             resumed.log_metrics({"test/span_f1": 0.9})
     assert resumed.run_id == run.run_id
     (replay,) = replay_pending(root)
-    assert (replay.sent, replay.left) == (4, 0)
+    # Resuming and the metric do not read the run.
+    assert (replay.sent, replay.left) == (2, 0)
     found = stored(root, run.run_id)
     assert (found.info.status, found.data.metrics) == ("FINISHED", {"test/span_f1": 0.9})
     # The run's earlier state was unknown, so the tag was deleted as well.

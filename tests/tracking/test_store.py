@@ -61,6 +61,54 @@ def test_a_folder_cannot_be_the_store(folder: str, tmp_path: Path, monkeypatch: 
     assert "secret" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("http://[x", "its host or port is invalid"),
+        ("http://name:secret@[x", "its host or port is invalid"),
+        ("http://name:secr#secret@host", "its host or port is invalid"),
+        ("HTTP://name:secret/secret@host", "its host or port is invalid"),
+        ("http://host:port", "its host or port is invalid"),
+        ("http://", "it has no host"),
+        ("http://name:secret@", "it has no host"),
+        ("http://name:secret word@host", "it contains white space"),
+        ("http://name:12#secret@host", "`@` or `#` follows its host"),
+        ("http://name:12/secret@host", "`@` or `#` follows its host"),
+    ],
+)
+def test_an_invalid_address(
+    address: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    message = (
+        rf"MLFLOW_TRACKING_URI: not the address of an MLflow server: {problem}\n  expected: .*percent-enc"
+    )
+    with pytest.raises(SeqlabError, match=message) as raised:
+        resolve_tracking_uri(tmp_path)
+    assert "secr" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "htp://name:secret@host",
+        "http://name:secret@*.host",
+        "databricks://name:secret@host",
+        "mysql://name:secret@host:1/db",
+        "postgresql://name:secret@host:x/db",
+        "sqlite:////proc/no/mlflow.db",
+    ],
+)
+def test_an_unusable_store_is_an_error_without_credentials(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    message = r"the MLflow tracking store cannot be used\n[\s\S]*remedy: correct MLFLOW_TRACKING_URI"
+    with pytest.raises(SeqlabError, match=message) as raised:
+        prepare_store(tmp_path, "seqlab-ner")
+    assert "secret" not in "".join(traceback.format_exception(raised.value))
+
+
 def test_artifacts_are_stored_beside_the_database() -> None:
     root = Path("/root")
     assert artifact_folder(root, "sqlite:////data/runs.db") == Path("/data/mlartifacts")

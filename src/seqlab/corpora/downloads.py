@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import logging
 import os
@@ -15,7 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from seqlab.corpora.pins import Pin, PinMismatchError, Source, verify, without_credentials
+from seqlab.corpora.pins import Pin, PinMismatchError, Source, verify
+from seqlab.credentials import without_credentials
 from seqlab.errors import CorpusError
 
 logger = logging.getLogger(__name__)
@@ -76,6 +78,8 @@ def fetch_sources(
         FilesUnavailableError: names each missing file, the locations tried, and where to put the file.
     """
     mirror = mirror or os.environ.get(MIRROR_VARIABLE) or None
+    if mirror:
+        _check_address(mirror)
     paths: dict[str, Path] = {}
     missing: list[tuple[Source, list[str]]] = []
     silent_hosts: set[str] = set()
@@ -89,7 +93,7 @@ def fetch_sources(
     if missing:
         wanted = "".join(f"\n    {source.mirror_path} ({source.pin})" for source, _ in missing)
         tried = "".join(f"\n    {failure}" for _, failures in missing for failure in failures)
-        place = mirror if mirror and "://" not in mirror else "a folder"
+        place = without_credentials(mirror) if mirror and "://" not in mirror else "a folder"
         offline = f"; or set corpus.name to {' or '.join(offline_corpora)}, which need no network"
         raise FilesUnavailableError(
             f"{len(missing)} of the corpus's files are not available",
@@ -186,7 +190,7 @@ def _copy(location: str, partial: Path) -> None:
     parts = urllib.parse.urlsplit(location)
     path = Path(urllib.request.url2pathname(parts.path)) if parts.scheme == "file" else Path(location)
     if not path.is_file():
-        raise NotFoundError("no such file", where=str(path))
+        raise NotFoundError("no such file", where=without_credentials(location))
     try:
         shutil.copyfile(path, partial)
     except OSError as error:
@@ -211,7 +215,7 @@ def _download(
             if error.code not in _RETRIED_STATUSES:
                 raise NotFoundError(f"the server answers {reason}", where=where) from None
         except (OSError, http.client.HTTPException, _BrokenOffError) as error:
-            reason = str(getattr(error, "reason", "") or error) or type(error).__name__
+            reason = without_credentials(str(getattr(error, "reason", "") or error)) or type(error).__name__
     raise UnreachableError(f"no complete answer in {attempts} attempts", where=where, received=reason)
 
 
@@ -220,11 +224,14 @@ def _receive(url: str, partial: Path, pin: Pin, report: Report) -> None:
     here = partial.stat().st_size if partial.exists() else 0
     if here and here == pin.size:
         return
-    headers = {"User-Agent": "seqlab", "Accept-Encoding": "identity"}
+    address, authorization = _split_credentials(url)
+    request = urllib.request.Request(address, headers={"User-Agent": "seqlab", "Accept-Encoding": "identity"})
     if here:
-        headers["Range"] = f"bytes={here}-"
+        request.add_header("Range", f"bytes={here}-")
+    if authorization:
+        request.add_unredirected_header("Authorization", authorization)
     try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S)
+        response = urllib.request.urlopen(request, timeout=TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
@@ -254,6 +261,33 @@ def _receive(url: str, partial: Path, pin: Pin, report: Report) -> None:
                     return  # too long to be right: an endless answer ends here
     if total is not None and here < total:
         raise _BrokenOffError(f"the connection broke off after {here} of {total} bytes")
+
+
+def _check_address(mirror: str) -> None:
+    try:
+        parts = urllib.parse.urlsplit(mirror)
+        valid = parts.scheme not in ("http", "https") or (parts.hostname and (parts.port or True))
+    except ValueError:
+        valid = False
+    if not valid:
+        raise CorpusError(
+            "the address of the mirror is invalid",
+            where=f"corpus.mirror or {MIRROR_VARIABLE}",
+            expected="a folder, or http(s)://host:port/path; in a user name or password, / ? # @ and : are "
+            "percent-encoded",
+            received=repr(without_credentials(mirror)),
+            remedy="correct the address",
+        )
+
+
+def _split_credentials(url: str) -> tuple[str, str]:
+    """Return an address without credentials, and the value of the header `Authorization` (basic), or ""."""
+    parts = urllib.parse.urlsplit(url)
+    user_info, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, ""
+    encoded = base64.b64encode(urllib.parse.unquote(user_info).encode()).decode()
+    return urllib.parse.urlunsplit(parts._replace(netloc=host)), f"Basic {encoded}"
 
 
 @contextmanager

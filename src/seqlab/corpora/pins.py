@@ -124,13 +124,6 @@ def verify(path: Path, pin: Pin, *, source: str) -> None:
     )
 
 
-def without_credentials(location: str) -> str:
-    """Return a path or address without `user:password@`, as it may be shown and logged."""
-    scheme, separator, rest = location.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else location
-
-
 def _not_a_pin(text: str) -> CorpusError:
     return CorpusError(
         "not a pin",

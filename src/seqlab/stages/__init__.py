@@ -9,11 +9,17 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from seqlab.credentials import protect_output, without_credentials
 from seqlab.errors import SeqlabError
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM was received: the stage ends as it does after Ctrl-C."""
 
 
 def repository_root() -> Path:
@@ -27,26 +33,37 @@ def task_folders(task: str) -> tuple[Path, Path, Path]:
 
 
 def run_stage(stage: Callable[..., None], *names: str) -> int:
-    """Call a stage with its command-line arguments. Errors meant for the user have no traceback.
+    """Call a stage with its command-line arguments. Errors meant for the user and signals have no traceback.
 
     Args:
         stage: called with the arguments by position.
         names: the names of the arguments.
 
     Returns:
-        The exit status: 0, or 1 after an error.
+        The exit status: 0, 1 after an error, 130 after Ctrl-C (SIGINT), or 143 after SIGTERM.
     """
     parser = argparse.ArgumentParser(prog=f"sh src/stage.sh {stage.__name__}", description=stage.__doc__)
     for name in names:
         parser.add_argument(name)
     arguments = parser.parse_args()
     configure_logging()
+    protect_output()
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         stage(**vars(arguments))
     except SeqlabError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {without_credentials(str(error))}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt as error:
+        number = signal.SIGTERM if isinstance(error, TerminatedError) else signal.SIGINT
+        command = " ".join((stage.__name__, *vars(arguments).values()))
+        print(f"{command} was stopped by {number.name}; `dvc repro` runs it again", file=sys.stderr)
+        return 128 + number
     return 0
+
+
+def _terminate(*_: object) -> None:
+    raise TerminatedError("stopped by SIGTERM")
 
 
 class _LineFormatter(logging.Formatter):

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqlab.atomic import replaced_directory
+from seqlab.credentials import without_credentials
 from seqlab.errors import SeqlabError
-from seqlab.tracking.client import is_connection_failure, mlflow_client, quiet_mlflow, without_credentials
+from seqlab.tracking.client import is_connection_failure, mlflow_client, quiet_mlflow
 from seqlab.tracking.store import STATE, resolve_tracking_uri, store_errors
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""One MLflow run that several stages write to and that loses nothing during an outage of the server."""
+"""One MLflow run that several stages write to. No store delays these writes, and no outage loses them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from seqlab.atomic import write_json
+from seqlab.credentials import without_credentials
 from seqlab.errors import SeqlabError
-from seqlab.tracking.client import is_remote, mlflow_client, without_credentials
+from seqlab.tracking.client import is_remote, mlflow_client
+from seqlab.tracking.open_runs import OpenRun, killed_runs
 from seqlab.tracking.operations import (
     MAX_PARAM_LENGTH,
     MAX_TAG_LENGTH,
+    Operation,
     flatten,
     param_text,
     safe_key,
     shorten,
 )
-from seqlab.tracking.pending import RunWriter
+from seqlab.tracking.pending import RunWriter, pending_operations
 from seqlab.tracking.provenance import current_user
 from seqlab.tracking.store import DATABASE, StoreAwayError, prepare_store, resolve_tracking_uri, store_errors
 
@@ -42,11 +45,13 @@ class TrackedRun:
     """A run with an explicit id. MLflow's "active run" is not used, so several runs can be open at once.
 
     Create it with `start` or `resume`. As a context manager it ends the run as FINISHED, as FAILED with the
-    message in the tag `error` and the traceback in `error.txt`, or as KILLED on Ctrl-C.
+    message in the tag `error` and the traceback in `error.txt`, or as KILLED on Ctrl-C and SIGTERM. If its
+    process is killed otherwise, the next `start` in its experiment ends the run as KILLED.
 
-    A write that fails because the store cannot be reached is kept on disk (see `seqlab.tracking.pending`) and
-    sent in order by a later write, by the next `resume`, or by `replay_pending`. The first such write logs a
-    warning. Every other failure is raised.
+    Every write is kept on disk and sent by a background thread (see `seqlab.tracking.pending`), so that it
+    returns at once. While the store is away, the writes stay on disk until they are sent in order by this
+    thread, by the next `resume`, or by `replay_pending`; the first one logs a warning. A write that the store
+    rejects is set aside with a warning.
     """
 
     def __init__(self, *, root: Path, run_id: str, experiment: str, experiment_id: str) -> None:
@@ -58,6 +63,7 @@ class TrackedRun:
         self.tracking_uri = self._writer.tracking_uri
         self._has_ended = False
         self._may_have_failed = False
+        self._record = OpenRun(root, run_id=run_id, experiment=experiment, tracking_uri=self.tracking_uri)
 
     @classmethod
     def start(
@@ -69,7 +75,7 @@ class TrackedRun:
         tags: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
     ) -> TrackedRun:
-        """Create a run, and its store and experiment if they do not exist.
+        """Create a run, and its store and experiment if they do not exist. End runs of killed processes.
 
         `root` is the repository's root (a stage's DVC_ROOT), which contains the store and pending writes.
 
@@ -78,8 +84,10 @@ class TrackedRun:
         """
         experiment_id = prepare_store(root, experiment)
         uri = resolve_tracking_uri(root)
+        client = mlflow_client(uri)
         with store_errors(uri):
-            created = mlflow_client(uri).create_run(
+            _end_killed_runs(client, root=root, experiment=experiment)
+            created = client.create_run(
                 experiment_id, tags={"mlflow.user": current_user()}, run_name=run_name
             )
         run = cls(root=root, run_id=created.info.run_id, experiment=experiment, experiment_id=experiment_id)
@@ -103,19 +111,25 @@ class TrackedRun:
         running = {"kind": "status", "status": "RUNNING"}
         try:
             experiment_id = prepare_store(root, experiment)
+            client = mlflow_client(uri)
             with store_errors(uri):
-                found = _find_or_replace_run(mlflow_client(uri), saved, experiment_id)
+                found = _find_or_replace_run(client, saved, experiment_id)
+                writer = RunWriter(root=root, run_id=found.info.run_id)
+                if pending_operations(writer.folder):
+                    writer.send_pending()
+                    found = client.get_run(found.info.run_id)
         except StoreAwayError as error:
             experiment_id = str(saved.get("experiment_id", ""))
             run = cls(root=root, run_id=run_id, experiment=experiment, experiment_id=experiment_id)
             run._has_ended = run._may_have_failed = True
-            run._writer.keep(running, error)
+            run._writer.note_away(error)
+            run._write(running)
             return run
         info = found.info
         run = cls(root=root, run_id=info.run_id, experiment=experiment, experiment_id=info.experiment_id)
         run._has_ended = info.end_time is not None
         run._may_have_failed = ERROR_TAG in found.data.tags
-        run._writer.write(running)
+        run._write(running)
         return run
 
     def log_params(self, params: Mapping[str, Any]) -> None:
@@ -140,12 +154,12 @@ class TrackedRun:
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags. Values are formatted like parameters and truncated to 5000 characters."""
-        texts = {safe_key(key): param_text(value) for key, value in tags.items()}
+        texts = {safe_key(key): without_credentials(param_text(value)) for key, value in tags.items()}
         self._log_batch("tags", [(key, shorten(text, MAX_TAG_LENGTH)) for key, text in texts.items()])
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
         """Log a file into a folder of the run's artifacts, by default the root."""
-        self._writer.write({"kind": "artifact", "file": str(path.resolve()), "artifact_path": folder})
+        self._write({"kind": "artifact", "file": str(path.resolve()), "artifact_path": folder})
 
     def log_dict(self, values: Mapping[str, Any], name: str) -> None:
         """Log a mapping as the JSON artifact `name`."""
@@ -171,7 +185,7 @@ class TrackedRun:
             context: the split: `train`, `dev` or `test`.
         """
         source_type, key = ("http", "url") if is_remote(source) else ("local", "uri")
-        self._writer.write(
+        self._write(
             {
                 "kind": "dataset",
                 "name": name,
@@ -188,12 +202,15 @@ class TrackedRun:
     ) -> str | None:
         """Log a folder saved by an MLflow flavour as a model of this run, with the run's `metrics`.
 
-        The model's id is recorded in the folder's file `MLmodel`.
+        Waits until the model was sent, unless the store is away.
 
         Returns:
             The logged model's id, or None if the store is away and the model is sent later.
+
+        Raises:
+            SeqlabError: the store rejected the model.
         """
-        return self._writer.write(
+        return self._writer.write_and_wait(
             {
                 "kind": "model",
                 "file": str(folder.resolve()),
@@ -204,15 +221,21 @@ class TrackedRun:
         )
 
     def finish(self, status: str = "FINISHED") -> None:
-        """End the run as FINISHED, FAILED or KILLED.
+        """End the run as FINISHED, FAILED or KILLED, and wait until its writes were sent, for a bounded time.
 
         The end time is set only once, so that MLflow's Duration is that of the training and does not include
         the time until a later stage.
         """
         if status == "FINISHED" and self._may_have_failed:
-            self._writer.write({"kind": "delete_tag", "key": ERROR_TAG})
+            self._write({"kind": "delete_tag", "key": ERROR_TAG})
         end_time_ms = None if self._has_ended else _now_ms()
-        self._writer.write({"kind": "status", "status": status, "end_time_ms": end_time_ms})
+        self._write({"kind": "status", "status": status, "end_time_ms": end_time_ms})
+        self._record.close()
+        self.flush()
+
+    def flush(self, **bounds: float) -> int:
+        """Wait until all writes were sent, for a bounded time; return how many are left. See `RunWriter`."""
+        return self._writer.flush(**bounds)
 
     def save(self, run_json: Path) -> None:
         """Write the run's ids and its store as JSON, for `resume`."""
@@ -236,7 +259,7 @@ class TrackedRun:
             self.finish()
             return
         try:
-            self.set_tags({ERROR_TAG: without_credentials(str(error)) or type(error).__name__})
+            self.set_tags({ERROR_TAG: str(error) or type(error).__name__})
             self._log_text(without_credentials("".join(traceback.format_exception(error))), "error.txt")
             self.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         except Exception as second:
@@ -246,10 +269,14 @@ class TrackedRun:
 
     def _log_batch(self, entities: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
-            self._writer.write({"kind": "batch", entities: rows})
+            self._write({"kind": "batch", entities: rows})
 
     def _log_text(self, text: str, name: str) -> None:
-        self._writer.write({"kind": "text", "text": text, "name": name})
+        self._write({"kind": "text", "text": text, "name": name})
+
+    def _write(self, operation: Operation) -> None:
+        self._writer.write(operation)
+        self._record.note_write()
 
 
 def read_run_json(path: Path) -> dict[str, Any]:
@@ -303,6 +330,30 @@ def _find_or_replace_run(client: MlflowClient, saved: Mapping[str, Any], experim
     )
     tags = {REPLACEMENT_TAG: run_id, "mlflow.user": current_user()}
     return client.create_run(experiment_id, tags=tags, run_name=f"restored-{run_id[:8]}")
+
+
+def _end_killed_runs(client: MlflowClient, *, root: Path, experiment: str) -> None:
+    """End the runs of killed processes as KILLED at the time of their last write."""
+    from mlflow.exceptions import MlflowException
+
+    uri = without_credentials(resolve_tracking_uri(root))
+    for run_id, last_write_ms in killed_runs(root, experiment=experiment, tracking_uri=uri):
+        writer = RunWriter(root=root, run_id=run_id)
+        writer.send_pending()  # may contain the run's end
+        try:
+            info = client.get_run(run_id).info
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            continue
+        if info.status == "RUNNING":
+            message = "the process was killed, for example by SIGKILL or for lack of memory"
+            writer.append({"kind": "batch", "tags": [(ERROR_TAG, message)]})
+            end_time_ms = None if info.end_time else last_write_ms
+            writer.append({"kind": "status", "status": "KILLED", "end_time_ms": end_time_ms})
+            writer.send_pending()
+            logger.warning("MLflow run %s of a killed process was RUNNING and is set to KILLED", run_id)
+        writer.remove_empty_folder()
 
 
 def _now_ms() -> int:

@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from seqlab.credentials import remove_credentials, without_credentials
 from seqlab.errors import SeqlabError
 from seqlab.tracking.client import (
     apply_settings,
+    is_access_denied,
     is_connection_failure,
     is_remote,
     mlflow_client,
     quiet_mlflow,
-    remove_credentials,
     root_cause,
-    without_credentials,
 )
 
 if TYPE_CHECKING:
@@ -38,13 +39,17 @@ class StoreAwayError(SeqlabError):
     """The tracking store cannot be reached at the moment."""
 
 
+class LockedError(SeqlabError):
+    """Another process holds a lock."""
+
+
 def resolve_tracking_uri(root: Path) -> str:
     """Return MLFLOW_TRACKING_URI if set, else the database `mlflow.db` in the repository's root.
 
     A relative `sqlite:///` path is relative to `root`, because queued experiments run in temporary folders.
 
     Raises:
-        SeqlabError: MLFLOW_TRACKING_URI is a plain folder, which MLflow no longer writes to.
+        SeqlabError: MLFLOW_TRACKING_URI is an invalid address, or a folder, which MLflow no longer writes to.
     """
     scheme, separator, rest = os.environ.get("MLFLOW_TRACKING_URI", "").strip().partition("://")
     uri = scheme.lower() + separator + rest if separator else scheme
@@ -60,6 +65,14 @@ def resolve_tracking_uri(root: Path) -> str:
         )
     if uri.startswith(_SQLITE):
         return _SQLITE + str(root.resolve() / uri.removeprefix(_SQLITE))
+    if is_remote(uri) and (problem := _address_problem(uri)):
+        raise SeqlabError(
+            f"not the address of an MLflow server: {problem}",
+            where="MLFLOW_TRACKING_URI",
+            expected="http(s)://host:port; in a user name or password, / ? # @ and : are percent-encoded",
+            received=repr(without_credentials(uri)),
+            remedy=f"correct the address, or {_USE_OWN_STORE}",
+        )
     return uri.rstrip("/")
 
 
@@ -74,11 +87,17 @@ def artifact_folder(root: Path, tracking_uri: str) -> Path | None:
 
 @contextmanager
 def store_errors(tracking_uri: str) -> Iterator[None]:
-    """Raise connection failures as `StoreAwayError`, and remove credentials from the messages of errors."""
+    """Remove credentials from errors, and raise connection failures as `StoreAwayError`.
+
+    Raises:
+        SeqlabError: the server denied access.
+    """
     try:
         yield
     except Exception as error:
         remove_credentials(error)
+        if is_access_denied(error):
+            raise _access_denied(tracking_uri, received=root_cause(error)) from error
         if isinstance(error, SeqlabError) or not is_connection_failure(error):
             raise
         away = (
@@ -99,9 +118,15 @@ def prepare_store(root: Path, experiment: str) -> str:
 
     Raises:
         StoreAwayError: the store cannot be reached.
-        SeqlabError: the server denies access, or the repository was moved after the experiment was created.
+        SeqlabError: the store cannot be used, the server denies access, or the repository was moved after the
+            experiment was created.
     """
     tracking_uri = resolve_tracking_uri(root)
+    with usable_store(tracking_uri):
+        return _prepare_store(root, experiment, tracking_uri)
+
+
+def _prepare_store(root: Path, experiment: str, tracking_uri: str) -> str:
     check_server(tracking_uri)
     folder = artifact_folder(root, tracking_uri)
     # MLflow's migrations of a new database fail if two processes run them at once.
@@ -137,16 +162,12 @@ def check_server(tracking_uri: str, *, timeout_s: float = 3.0) -> None:
     status, content_type = response.status_code, response.headers.get("Content-Type", "no content type")
     if status == 200 and "json" in content_type:
         return
+    if status in (401, 403):
+        raise _access_denied(tracking_uri, received=f"HTTP {status}, {content_type}")
     kind: type[SeqlabError] = SeqlabError
     if status in (408, 429) or status >= 500:
         kind, what = StoreAwayError, "the MLflow tracking server is overloaded or has an internal error"
         remedy = f"look at the server's log, or {_USE_OWN_STORE}"
-    elif status in (401, 403):
-        what = "the MLflow tracking server denies access"
-        remedy = (
-            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (or MLFLOW_TRACKING_TOKEN); "
-            "if the server rejects the host name, add it to the server's --allowed-hosts"
-        )
     else:
         what = "this is not an MLflow tracking server"
         remedy = f"correct MLFLOW_TRACKING_URI, or {_USE_OWN_STORE}"
@@ -164,22 +185,68 @@ def file_lock(path: Path, *, timeout_s: float = 120.0) -> Iterator[None]:
     """Hold an exclusive lock on `path`. The system releases it when the process ends, even if killed.
 
     Raises:
-        SeqlabError: another process has held the lock for `timeout_s` seconds.
+        LockedError: another process has held the lock for `timeout_s` seconds.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + timeout_s
-    with path.open("w") as handle:
-        while True:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
             except BlockingIOError as error:
                 if time.monotonic() >= deadline:
                     remedy = "wait for the other process or end it, then try again"
                     what = f"another process has held this lock for {timeout_s:g} s"
-                    raise SeqlabError(what, where=str(path), remedy=remedy) from error
-                time.sleep(0.05)
+                    raise LockedError(what, where=str(path), remedy=remedy) from error
+            else:
+                # The process that held the lock may have deleted the file.
+                if path.exists() and path.stat().st_ino == os.fstat(handle.fileno()).st_ino:
+                    yield
+                    return
+        time.sleep(0.05)
+
+
+@contextmanager
+def usable_store(tracking_uri: str) -> Iterator[None]:
+    """Raise other errors, such as those for an unknown scheme or a missing driver, as `SeqlabError`."""
+    try:
         yield
+    except SeqlabError:
+        raise
+    except Exception as error:
+        remove_credentials(error)
+        raise SeqlabError(
+            "the MLflow tracking store cannot be used",
+            where=without_credentials(tracking_uri),
+            expected="http(s)://host:port, or a database such as sqlite:///mlflow.db",
+            received=without_credentials(" ".join(str(error).split()))[:300] or type(error).__name__,
+            remedy=f"correct MLFLOW_TRACKING_URI, or {_USE_OWN_STORE}",
+        ) from error
+
+
+def _access_denied(tracking_uri: str, *, received: str) -> SeqlabError:
+    return SeqlabError(
+        "the MLflow tracking server denies access",
+        where=without_credentials(tracking_uri),
+        expected="HTTP 200 with JSON",
+        received=received,
+        remedy="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (or MLFLOW_TRACKING_TOKEN); "
+        "if the server rejects the host name, add it to the server's --allowed-hosts",
+    )
+
+
+def _address_problem(uri: str) -> str:
+    """Say what is wrong with an HTTP address, without quoting it; empty if it is valid."""
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "its host or port is invalid"
+    if not host:
+        return "it has no host"
+    if any(character.isspace() or not character.isprintable() for character in uri):
+        return "it contains white space"
+    return "`@` or `#` follows its host" if "@" in parts.path + parts.query or parts.fragment else ""
 
 
 def _create_experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:

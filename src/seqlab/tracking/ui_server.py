@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
+from seqlab.credentials import without_credentials
 from seqlab.errors import SeqlabError
-from seqlab.tracking.client import SETTINGS, is_remote, mlflow_client, without_credentials
+from seqlab.tracking.client import SETTINGS, is_remote, mlflow_client
 from seqlab.tracking.operations import safe_key
 from seqlab.tracking.store import artifact_folder, prepare_store, resolve_tracking_uri, store_errors
 
