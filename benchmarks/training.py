@@ -6,20 +6,22 @@
         --set corpus.name=files corpus.files.train=ewt/train.conll \\
         corpus.files.dev=ewt/dev.conll corpus.files.test=ewt/test.conll
 
-Run it from the root of the repository. The trainers take turns: ours, PyTorch (benchmarks/peers/torch_taggers.py),
-the older commit, then ours again. Each training is a new process on as many cores as `--threads` says, with the
-same corpus, parameters and number of sentences in a batch; none stops early. The table shows, as medians over
-the repeats:
+Run it from the root of the repository. The trainers take turns: ours, PyTorch
+(benchmarks/peers/torch_taggers.py), the older commit, then ours again. Each training is a new process on as
+many cores as `--threads` says, with the same corpus, parameters and number of sentences in a batch; none
+stops early. The table shows, as medians over the repeats:
 
-- the seconds of an epoch and the tokens per second, over all epochs but the first, which traces. They leave out
-  the scoring of dev if every trainer reports `train_s`, and include it (`duration_s`) otherwise;
+- the seconds of an epoch, without and with the scoring of dev, over all epochs but the first, which traces.
+  An older commit may know only the latter;
+- the tokens per second, without the scoring of dev if known;
+- the trainer's time per token divided by ours in the same repeat, without the scoring of dev if both know it:
+  median (minimum to maximum);
 - the time from the start of the process to the end of the first step, or to the first loss that is reported;
-- the trainer's time per token divided by ours in the same repeat: median (minimum to maximum);
 - the mean dev score after the last epoch, in percent, the number of parameters, and real tokens as a share of
   all positions.
 
-Values are read as YAML, as in params.yaml. Results are stored in benchmarks/results/training.json by name, task
-and threads; with `--sentences` (a quick check on a part of train) they are only printed.
+Values are read as YAML, as in params.yaml. Results are stored in benchmarks/results/training.json by name,
+task and threads; with `--sentences` (a quick check on a part of train) they are only printed.
 """
 
 from __future__ import annotations
@@ -226,38 +228,43 @@ def commit() -> str:
 
 def table(runs: dict[str, list[Any]]) -> str:
     """Format a task's measurements at one number of threads as Markdown."""
-    rows = [row for measured in runs.values() for one in measured for row in one["epochs"]]
-    timed = "train_s" if all("train_s" in row for row in rows) else "duration_s"
-    columns = ["trainer", "s per epoch", "tokens/s", "s to first step", "time / ours"]
+    columns = ["trainer", "s per epoch", "with dev", "tokens/s", "time / ours", "s to first step"]
     columns += ["dev score", "parameters", "padding efficiency"]
     lines = [columns, ["---", *["---:"] * (len(columns) - 1)]]
-
-    def total(measured: dict[str, Any], name: str) -> float:
-        later = measured["epochs"][1:] or measured["epochs"]
-        return statistics.mean(row[name] for row in later)
-
-    def speeds(side: str) -> list[float]:
-        return [total(measured, "tokens") / total(measured, timed) for measured in runs[side]]
-
     for side, measured in runs.items():
-        ratios = [ours / theirs for ours, theirs in zip(speeds(OURS), speeds(side), strict=True)]
+        ratios = [time_ratio(theirs, ours) for theirs, ours in zip(measured, runs[OURS], strict=True)]
         last = [one["epochs"][-1] for one in measured]
+        timed = "train_s" if "train_s" in last[0] else "duration_s"
+        speeds = [later(one, "tokens") / later(one, timed) for one in measured]
         start_up = [one["start_up_s"] for one in measured if one["start_up_s"] is not None]
         lines.append(
             [
                 side,
-                f"{statistics.median(total(one, timed) for one in measured):.2f}",
-                f"{statistics.median(speeds(side)):,.0f}",
-                f"{statistics.median(start_up):.1f}" if start_up else "–",
+                f"{statistics.median(later(one, timed) for one in measured):.2f}"
+                if "train_s" in last[0]
+                else "–",
+                f"{statistics.median(later(one, 'duration_s') for one in measured):.2f}",
+                f"{statistics.median(speeds):,.0f}",
                 f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+                f"{statistics.median(start_up):.1f}" if start_up else "–",
                 f"{statistics.mean(100 * row['score'] for row in last):.2f}",
                 f"{measured[0]['parameters']:,}",
                 f"{last[0]['padding_efficiency']:.3f}",
             ]
         )
-    scored = "without" if timed == "train_s" else "with"
-    text = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-    return f"{text}\n\nEpochs are timed {scored} the scoring of dev."
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def later(measured: dict[str, Any], name: str) -> float:
+    """Return the mean of a number over all epochs but the first."""
+    return statistics.mean(row[name] for row in measured["epochs"][1:] or measured["epochs"])
+
+
+def time_ratio(theirs: dict[str, Any], ours: dict[str, Any]) -> float:
+    """Return their time per token divided by ours, without the scoring of dev if both report that."""
+    timed = "train_s" if all("train_s" in one["epochs"][0] for one in (theirs, ours)) else "duration_s"
+    slow, fast = (later(one, timed) / later(one, "tokens") for one in (theirs, ours))
+    return slow / fast
 
 
 if __name__ == "__main__":
