@@ -68,6 +68,10 @@ def main() -> None:
         else:
             print(json.dumps(measure(form, task, pyfunc=Path(pyfunc), root=args.root, seconds=args.seconds)))
         return
+    if args.spacy and not args.peers_python.exists():
+        parser.error(
+            f"{args.peers_python} does not exist: run `make peers`, or give --peers-python or --no-spacy"
+        )
     results: dict[str, Any] = {"machine": machine(), "tokens_per_s": {}, "work": {}, "start_up_s": {}}
     for task in args.tasks:
         speeds: dict[str, Any] = {}

@@ -65,6 +65,10 @@ def main() -> None:
     parser.add_argument("--pytorch", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--peers-python", type=Path, default=REPOSITORY / ".venv-peers" / "bin" / "python")
     args = parser.parse_args()
+    if args.pytorch and not args.peers_python.exists():
+        parser.error(
+            f"{args.peers_python} does not exist: run `make peers`, or give --peers-python or --no-pytorch"
+        )
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         trees = {OURS: REPOSITORY}
