@@ -1,6 +1,7 @@
 # make repro   set up .venv and run the pipeline       make test   lint, types, layering, tests
 # make ui      the MLflow UI on 127.0.0.1              make gpu    set up .venv with CUDA libraries
-# make lock    renew the lock files (needs uv)         make clean  remove .venv
+# make lock    renew the lock files (needs uv)         make clean  remove .venv and .venv-peers
+# make peers   set up .venv-peers with PyTorch and spaCy, for the benchmarks
 
 VENV := .venv
 STAMP := $(VENV)/.complete
@@ -11,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test ui gpu lock clean lint
+.PHONY: repro test ui gpu peers lock clean lint
 .DEFAULT_GOAL := repro
 
 repro: $(STAMP)
@@ -40,12 +41,17 @@ $(STAMP): requirements.lock pyproject.toml
 gpu: $(STAMP)
 	$(VENV)/bin/python -m pip install --require-hashes -r requirements-gpu.lock
 
+peers: benchmarks/peers/requirements.lock
+	$(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip install --require-hashes -r $<
+
 lock:
 	uv pip compile pyproject.toml --extra dev --extra onnx $(LOCK_FLAGS) -o requirements.lock
 	grep -E '^[a-z].*==' requirements.lock | sed 's/ \\$$//' > .lock-constraints
 	uv pip compile pyproject.toml --extra dev --extra onnx --extra gpu -c .lock-constraints $(LOCK_FLAGS) -o requirements-gpu.lock
 	rm .lock-constraints
+	uv pip compile benchmarks/peers/requirements.in $(LOCK_FLAGS) -o benchmarks/peers/requirements.lock
 LOCK_FLAGS := --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-peers
