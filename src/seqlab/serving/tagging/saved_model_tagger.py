@@ -1,47 +1,24 @@
-"""Tag text with an export, in this process."""
+"""Tag text with the SavedModel of an export, in this process."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from seqlab.errors import SeqlabError
 from seqlab.modeling.device import quiet_tensorflow
 from seqlab.serving.export_config import read_export_config
+from seqlab.serving.tagging.tagged_text import TaggedSpan, TaggedText, TaggedToken, find_offsets
+
+_BATCH_SIZE = 64
+_BATCH_CHARACTERS = 1 << 16
+"""Maximum number of characters in a batch of several texts, padding included."""
 
 
-class TaggedToken(NamedTuple):
-    """A token, its offsets in the text in characters (end exclusive), its tag, and the tag's probability."""
-
-    text: str
-    start: int
-    end: int
-    tag: str
-    probability: float
-
-
-class TaggedSpan(NamedTuple):
-    """An entity: its type and its tokens, from `start` to `end` (exclusive)."""
-
-    entity_type: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class TaggedText:
-    """A text with its tokens and spans; `spans` is None if tags do not encode spans."""
-
-    text: str
-    tokens: list[TaggedToken]
-    spans: list[TaggedSpan] | None
-
-
-class ExportedTagger:
-    """A loaded export, which needs TensorFlow alone.
+class SavedModelTagger:
+    """The SavedModel of an export, which needs TensorFlow alone.
 
     Args:
         directory: the folder of the export.
@@ -72,7 +49,15 @@ class ExportedTagger:
                 ) from error
 
     def tag(self, texts: Sequence[str], *, tokenized: bool = False) -> list[TaggedText]:
-        """Tag a batch of raw sentences; if `tokenized`, tokens are separated by blanks alone."""
+        """Tag raw sentences of any length; if `tokenized`, tokens are separated by blanks alone."""
+        tagged: list[TaggedText] = [TaggedText("", [], None)] * len(texts)
+        for places in _batches(texts):
+            batch = [texts[i] for i in places]
+            for i, result in zip(places, self._tag_batch(batch, tokenized=tokenized), strict=True):
+                tagged[i] = result
+        return tagged
+
+    def _tag_batch(self, texts: Sequence[str], *, tokenized: bool) -> list[TaggedText]:
         import tensorflow as tf
 
         batch = tf.constant([text.encode() for text in texts], tf.string)
@@ -87,7 +72,7 @@ class ExportedTagger:
         if "token_starts" in row:
             starts, ends = row["token_starts"][mask].tolist(), row["token_ends"][mask].tolist()
         else:
-            starts, ends = _offsets(text, forms)
+            starts, ends = find_offsets(text, forms)
         columns = (forms, starts, ends, tags, row["probabilities"][mask].tolist())
         tokens = [TaggedToken(*token) for token in zip(*columns, strict=True)]
         if self.config["tag_scheme"] is None:
@@ -100,11 +85,13 @@ class ExportedTagger:
         )
 
 
-def _offsets(text: str, forms: list[str]) -> tuple[list[int], list[int]]:
-    """Return the starts and ends of tokens in the text, whose tokens are separated by blanks."""
-    starts: list[int] = []
-    ends = [0]
-    for form in forms:
-        starts.append(text.index(form, ends[-1]))
-        ends.append(starts[-1] + len(form))
-    return starts, ends[1:]
+def _batches(texts: Sequence[str]) -> Iterator[list[int]]:
+    """Yield places of texts of similar length, which need little padding, at most 64 at a time."""
+    batch: list[int] = []
+    for i in sorted(range(len(texts)), key=lambda i: len(texts[i])):
+        if batch and (len(batch) == _BATCH_SIZE or (len(batch) + 1) * len(texts[i]) > _BATCH_CHARACTERS):
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
