@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--int8",
         action="store_true",
-        help="weights of 8 bits: faster, a few tags differ (see the model card)",
+        help="weights of 8 bits: faster, but a few tags differ",
     )
     parser.set_defaults(run=run)
 
