@@ -18,6 +18,7 @@ import pytest
         ("seqlab.pipeline.preparing", ("tensorflow", "keras", "mlflow")),
         ("seqlab.pipeline.record", ("tensorflow", "keras")),
         ("seqlab.cli", ("tensorflow", "keras", "mlflow")),
+        ("seqlab.serving.tagging.exported_tagger", ("tensorflow", "keras", "mlflow", "onnx")),
     ],
 )
 def test_importing_a_room_does_not_load_what_it_does_not_need(module, unwanted):

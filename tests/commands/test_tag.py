@@ -3,7 +3,9 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -152,6 +154,43 @@ def test_a_model_of_the_registry(in_repository, monkeypatch, capsys) -> None:
     for model in ("models:/seqlab-pos@champion", "0123456789abcdef"):
         assert run_tag(monkeypatch, capsys, "--model", model, stdin=b"a\n")[0] == 0
     assert asked == ["models:/seqlab-pos@champion", "0123456789abcdef"]
+
+
+def test_one_line_needs_neither_tensorflow_nor_mlflow(in_repository) -> None:
+    code = """
+import sys
+from seqlab.cli import main
+status = main(["tag", "--format", "json"])
+print(status, *({"tensorflow", "keras", "mlflow", "onnx"} & set(sys.modules)), file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=SENTENCES[0], capture_output=True, text=True, check=True
+    )
+    assert (done.stderr, json.loads(done.stdout)["text"]) == ("0\n", SENTENCES[0])
+
+
+def test_threads_change_nothing(in_repository, monkeypatch, capsys) -> None:
+    stdin = "\n".join(SENTENCES).encode()
+    _, one, _ = run_tag(monkeypatch, capsys, "--threads", "1", stdin=stdin)
+    _, two, _ = run_tag(monkeypatch, capsys, "--threads", "2", stdin=stdin)
+    assert one == two
+    with pytest.raises(SystemExit):
+        run_tag(monkeypatch, capsys, "--threads", "0", stdin=stdin)
+    assert "at least 1 is expected, received 0" in capsys.readouterr().err
+
+
+def test_quantised_weights(in_repository, monkeypatch, capsys) -> None:
+    stdin = "\n".join(SENTENCES).encode()
+    _, exact, _ = run_tag(monkeypatch, capsys, "--format", "json", stdin=stdin)
+    _, rounded, _ = run_tag(monkeypatch, capsys, "--format", "json", "--int8", stdin=stdin)
+    assert exact != rounded
+    assert [json.loads(line)["text"] for line in rounded.splitlines()] == SENTENCES
+
+
+def test_the_speed_is_shown_on_a_terminal(in_repository, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    _, _, err = run_tag(monkeypatch, capsys, "--task", "pos", stdin=b"one two\nthree\n")
+    assert re.fullmatch(r"\r\x1b\[K2 lines, 3 tokens, [\d,]+ tokens/s\n", err)
 
 
 def test_colours_and_progress_are_for_terminals(in_repository, monkeypatch, capsys) -> None:

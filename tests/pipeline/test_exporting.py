@@ -94,12 +94,14 @@ def test_every_form_agrees_and_is_registered(workspace: Workspace) -> None:
     assert (report["sentences"], report["tokens"], report["evaluated_tags_differing"]) == (6, tokens, 0)
     assert {name: row["tokens"] for name, row in report["forms"].items()} == dict.fromkeys(
         ["keras", "saved_model:ids", "saved_model:ragged", "saved_model:serving_default", "saved_model:text",
-         "saved_model:tokens", "onnx", "pyfunc"], tokens
+         "saved_model:tokens", "onnx", "pyfunc", "tag:text", "tag:tokens", "tag:int8"], tokens
     )  # fmt: skip
+    int8 = report["forms"].pop("tag:int8")
+    assert int8["differing_tags"] < 0.2 * tokens
     assert all(row["max_probability_difference"] < 1e-5 for row in report["forms"].values())
     export = workspace.models / "export"
     assert {path.name for path in export.iterdir()} >= {
-        "saved_model.pb", "variables", "config.json", "model.onnx", "model_card.md",
+        "saved_model.pb", "variables", "config.json", "model.onnx", "model_card.md", "onnx", "tagger.json",
     }  # fmt: skip
     config = json.loads((export / "config.json").read_text(encoding="utf-8"))
     assert config["tags"][2:] == TAGS["ner"]

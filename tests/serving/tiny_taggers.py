@@ -25,6 +25,7 @@ from seqlab.modeling.heads.softmax_head import SoftmaxHead
 from seqlab.modeling.tagger import Tagger
 from seqlab.serving.export_config import export_config
 from seqlab.serving.onnx.onnx_export import export_onnx
+from seqlab.serving.onnx.onnx_tagging import export_tagging
 from seqlab.serving.saved_model import export_saved_model
 from seqlab.tags import transition_constraints
 
@@ -154,6 +155,10 @@ def write_onnx(tiny: TinyTagger, path: Path, **options: Any) -> None:
     export_onnx(tiny.tagger, path, max_token_length=tiny.encoder.max_token_length, **WINDOW, **options)
 
 
+def write_tagging(tiny: TinyTagger, directory: Path) -> None:
+    export_tagging(tiny.tagger, directory, encoder=tiny.encoder, tags=tiny.tags, spans=tiny.spans, **WINDOW)
+
+
 @cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory()
@@ -168,6 +173,7 @@ def tiny_export(kind: str) -> Path:
         tiny.tagger, directory, encoder=tiny.encoder, tags=tiny.tags, spans=tiny.spans, **WINDOW
     )
     write_onnx(tiny, directory / "model.onnx")
+    write_tagging(tiny, directory)
     config = export_config(
         task=kind,
         tag_scheme="BIOES" if tiny.spans else None,

@@ -6,7 +6,6 @@ import json
 import logging
 import tempfile
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,9 @@ from seqlab.serving.export_config import export_config
 from seqlab.serving.float32 import load_tagger
 from seqlab.serving.mlflow_model import save_mlflow_model
 from seqlab.serving.model_card import model_card
+from seqlab.serving.onnx.onnx_export import export_onnx
+from seqlab.serving.onnx.onnx_graph import UnsupportedLayerError
+from seqlab.serving.onnx.onnx_tagging import export_tagging
 from seqlab.serving.parity import check_parity
 from seqlab.serving.reference import make_batches, tag_batches
 from seqlab.serving.saved_model import export_saved_model
@@ -79,18 +81,13 @@ def export_task(
         forms = {"keras": models / "model.keras", "saved_model": made}
         unavailable: dict[str, str] = {}
         metadata = {"task": task_name, "tags": json.dumps(tags.entries), "run_id": run["run_id"]}
-        if find_spec("onnx") and find_spec("onnxruntime"):
-            from seqlab.serving.onnx.onnx_export import export_onnx
-            from seqlab.serving.onnx.onnx_graph import UnsupportedLayerError
-
-            onnx, characters = made / "model.onnx", encoder.max_token_length
-            try:
-                export_onnx(tagger, onnx, max_token_length=characters, metadata=metadata, **window)
-                forms["onnx"] = onnx
-            except UnsupportedLayerError as error:
-                unavailable["onnx"] = f"{error.what} ({error.received})"
-        else:
-            unavailable["onnx"] = "onnx and onnxruntime are not installed (pip install 'seqlab[onnx]')"
+        onnx, characters = made / "model.onnx", encoder.max_token_length
+        try:
+            export_onnx(tagger, onnx, max_token_length=characters, metadata=metadata, **window)
+            export_tagging(tagger, made, encoder=encoder, tags=tags, spans=spans, **window)
+            forms |= {"onnx": onnx, "tag": made}
+        except UnsupportedLayerError as error:
+            unavailable["onnx"] = f"{error.what} ({error.received})"
         for form, reason in unavailable.items():
             logger.warning("no %s form: %s", form, reason)
         forms["pyfunc"] = Path(scratch) / "pyfunc"

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _TASKS = {"ner": "named entities", "pos": "parts of speech"}
-_FORMS = {"keras": "Keras", "saved_model": "SavedModel", "onnx": "ONNX", "pyfunc": "MLflow model"}
+_FORMS = {
+    "keras": "Keras",
+    "saved_model": "SavedModel",
+    "onnx": "ONNX",
+    "pyfunc": "MLflow model",
+    "tag": "`seqlab tag`, on ONNX Runtime",
+}
 _SCORES = {
     "span_f1": "span F1",
     "span_precision": "span precision",

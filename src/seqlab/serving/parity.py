@@ -44,7 +44,8 @@ def check_parity(
     Returns:
         For each form and way of calling it: `tokens` compared, `differing_tags` (0), and
         `max_probability_difference`. A sentence is not compared if a form splits it into other tokens, as the
-        signature `text` may do.
+        signature `text` may do. The tags of quantised weights (`tag:int8`) may differ, and `differing_tags`
+        counts them.
 
     Raises:
         SeqlabError: a tag differs, or a form cannot be run.
@@ -65,6 +66,9 @@ def check_parity(
             for call in sorted({name.partition("/")[0] for name in results}):
                 name = form if call == form else f"{form}:{call}"
                 received = results[f"{call}/tag_ids"], results[f"{call}/probabilities"]
+                if call == runners.INT8:
+                    report[name] = _differences(received, expected)
+                    continue
                 report[name] = compare(
                     name, received, expected=expected, sentences=sentences, tag_names=tag_names
                 )
@@ -72,7 +76,7 @@ def check_parity(
 
 
 def run_form(form: str, path: Path, folder: Path) -> dict[str, np.ndarray]:
-    """Return the output of a form's runner, which sees no GPU and imports seqlab only for `keras`.
+    """Return the output of a form's runner, which sees no GPU and imports seqlab only for `SEQLAB_FORMS`.
 
     Raises:
         SeqlabError: the runner failed; the message contains the end of its stderr.
@@ -80,7 +84,7 @@ def run_form(form: str, path: Path, folder: Path) -> dict[str, np.ndarray]:
     output = folder / f"{form}.npz"
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     isolation = "-I"
-    if form == "keras":
+    if form in runners.SEQLAB_FORMS:
         isolation = "-P"  # the script's own folder has a package `onnx`
         paths = [str(_SOURCES), os.environ.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
@@ -129,9 +133,16 @@ def compare(
             f"{position + 1}, {sentences[number][position]!r}, of {' '.join(sentences[number])[:200]!r}",
             remedy="nothing was exported; the error is in the export, or in a layer that depends on padding",
         )
-    difference = np.abs(probabilities - expected[1])[compared]
+    return _differences(received, expected)
+
+
+def _differences(
+    received: tuple[np.ndarray, np.ndarray], expected: tuple[np.ndarray, np.ndarray]
+) -> dict[str, Any]:
+    compared = received[0] >= 0
+    difference = np.abs(received[1] - expected[1])[compared]
     return {
         "tokens": int(compared.sum()),
-        "differing_tags": 0,
+        "differing_tags": int((received[0] != expected[0])[compared].sum()),
         "max_probability_difference": float(difference.max()) if len(difference) else 0.0,
     }

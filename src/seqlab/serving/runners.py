@@ -5,7 +5,8 @@ the sentences that `serving.parity` wrote, and the `.npz` file to write. For eac
 contains the tag ids and their probabilities, both (tokens,); a tag id of -1 is a token of a sentence that the
 form splits into other tokens.
 
-Only the form `keras` may import seqlab: the other forms have to run without it.
+Only the forms `keras` and `tag` (the ONNX files as `seqlab tag` uses them) may import seqlab: the other forms
+have to run without it.
 """
 
 from __future__ import annotations
@@ -104,12 +105,40 @@ def run_saved_model(path: str, inputs: Inputs) -> Iterator[Result]:
     )
 
 
+def run_tag(path: str, inputs: Inputs) -> Iterator[Result]:
+    """Tag with the ONNX files as `seqlab tag` does: raw text, tokens, and tokens with quantised weights."""
+    from seqlab.serving.tagging.onnx_tagger import OnnxTagger
+
+    tagger, quantised = OnnxTagger(Path(path)), OnnxTagger(Path(path), int8=True)
+    ids = {tag: i for i, tag in enumerate(tagger.config["tags"])}
+
+    def tag(batch: Sentences) -> Iterator[tuple[list[str], Any, Any]]:
+        for row in tagger.tag([" ".join(sentence) for sentence in batch]):
+            forms, _, _, tags, probabilities = zip(*row.tokens, strict=True)
+            yield list(forms), [ids[tag] for tag in tags], probabilities
+
+    yield _tag_sentences("text", inputs, tag)
+    tokens = [token for sentence in inputs.sentences for token in sentence]
+    row_lengths = np.array([len(sentence) for sentence in inputs.sentences])
+    for name, form in (("tokens", tagger), (INT8, quantised)):
+        tag_ids, probabilities = form.tag_tokens(tokens, row_lengths)
+        yield name, [tag_ids], [probabilities]
+
+
+INT8 = "int8"
+"""The way of calling the form `tag` whose tags may differ."""
+
 RUNNERS = {
     "keras": run_keras,
     "saved_model": run_saved_model,
     "onnx": run_onnx,
     "pyfunc": run_pyfunc,
+    "tag": run_tag,
 }
+
+
+SEQLAB_FORMS = ("keras", "tag")
+"""Forms whose runner imports seqlab."""
 
 
 def _tag_batches(name: str, inputs: Inputs, call: Callable[[Batch], dict[str, Any]]) -> Result:
@@ -152,6 +181,6 @@ def main(form: str, path: str, folder: str, output: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] != "keras":
+    if sys.argv[1] not in SEQLAB_FORMS:
         sys.modules["seqlab"] = None  # type: ignore[assignment]  # importing it from here on raises
     main(*sys.argv[1:])

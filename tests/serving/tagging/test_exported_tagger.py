@@ -8,50 +8,44 @@ import tensorflow as tf
 from tiny_taggers import SENTENCES, load_once, tiny_export
 
 from seqlab.errors import SeqlabError
-from seqlab.serving.tagging.exported_tagger import ExportedTagger
-from seqlab.tags import tags_to_spans
-
-
-@pytest.fixture(autouse=True)
-def exports_are_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tf.saved_model, "load", load_once)
+from seqlab.serving.tagging import onnx_tagger
+from seqlab.serving.tagging.exported_tagger import load_exported_tagger
+from seqlab.serving.tagging.onnx_tagger import OnnxTagger
+from seqlab.serving.tagging.saved_model_tagger import SavedModelTagger
 
 
 @pytest.fixture
-def ner() -> ExportedTagger:
-    return ExportedTagger(tiny_export("ner"), task="ner")
+def without_onnx(tmp_path: Path) -> Path:
+    """An export of a tagger with a layer that cannot be written as ONNX."""
+    shutil.copytree(tiny_export("ner"), tmp_path / "export")
+    shutil.rmtree(tmp_path / "export" / "onnx")
+    (tmp_path / "export" / "tagger.json").unlink()
+    return tmp_path / "export"
 
 
-def test_text_is_tokenised(ner: ExportedTagger) -> None:
-    text = "Dr. Smith's in Zürich."
-    tagged, nothing = ner.tag([text, ""])
-    assert [token.text for token in tagged.tokens] == ["Dr.", "Smith", "'s", "in", "Zürich", "."]
-    assert all(text[token.start : token.end] == token.text for token in tagged.tokens)
-    spans = tags_to_spans([token.tag for token in tagged.tokens], scheme="BIOES", lenient=True)
-    assert tagged.spans == spans
-    assert (nothing.tokens, nothing.spans) == ([], [])
+def test_the_onnx_form_is_preferred() -> None:
+    assert isinstance(load_exported_tagger(tiny_export("pos"), task="pos", threads=2), OnnxTagger)
 
 
-def test_tokenised_text_has_the_same_tags_with_and_without_tokenisation(ner: ExportedTagger) -> None:
-    assert ner.tag(SENTENCES, tokenized=True) == ner.tag(SENTENCES)
+def test_without_an_onnx_form_the_saved_model_tags(without_onnx: Path) -> None:
+    tagger = load_exported_tagger(without_onnx, task="ner")
+    assert isinstance(tagger, SavedModelTagger)
+    expected = load_exported_tagger(tiny_export("ner")).tag(SENTENCES)
+    assert [row.spans for row in tagger.tag(SENTENCES)] == [row.spans for row in expected]
 
 
-def test_tokenised_text_is_split_at_blanks_only(ner: ExportedTagger) -> None:
-    (tagged,) = ner.tag(["don't  stop."], tokenized=True)
-    assert [(token.text, token.start, token.end) for token in tagged.tokens] == [
-        ("don't", 0, 5),
-        ("stop.", 7, 12),
-    ]
+def test_without_onnx_runtime_the_saved_model_tags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_tagger, "find_spec", lambda name: None)
+    monkeypatch.setattr(tf.saved_model, "load", load_once)
+    assert isinstance(load_exported_tagger(tiny_export("ner")), SavedModelTagger)
 
 
-def test_tags_without_spans() -> None:
-    (tagged,) = ExportedTagger(tiny_export("pos")).tag(["one"])
-    assert tagged.spans is None
-    assert tagged.tokens[0].tag in ("NOUN", "VERB", "PROPN", "PUNCT", "DET")
-    assert 0 < tagged.tokens[0].probability < 1
+def test_quantised_weights_need_the_onnx_form(without_onnx: Path) -> None:
+    with pytest.raises(SeqlabError, match=r"there are no quantised weights[\s\S]*without --int8"):
+        load_exported_tagger(without_onnx, int8=True)
 
 
-def test_a_damaged_export_raises(tmp_path: Path) -> None:
-    shutil.copy(tiny_export("ner") / "config.json", tmp_path)
-    with pytest.raises(SeqlabError, match=r"the exported model cannot be loaded[\s\S]*export it again"):
-        ExportedTagger(tmp_path)
+def test_an_export_of_another_task_raises(without_onnx: Path) -> None:
+    for directory in (without_onnx, tiny_export("ner")):
+        with pytest.raises(SeqlabError, match="for another task"):
+            load_exported_tagger(directory, task="pos")

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from seqlab.errors import SeqlabError
-from seqlab.serving.tagging.exported_tagger import TaggedSpan, TaggedText, TaggedToken
 from seqlab.serving.tagging.tag_formats import FORMATS, tag_format
+from seqlab.serving.tagging.tagged_text import TaggedSpan, TaggedText, TaggedToken
 
 ENTITIES = TaggedText(
     "Ann Lee, <b>.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,6 +33,26 @@ def normal_forms(*, lowercase: bool) -> np.ndarray:
 def shape_classes() -> np.ndarray:
     """Return the code point of each code point's `character_class`, int32 (n,); from n on it is its own."""
     return _replacements([character_class(c) for c in _CHARACTERS])
+
+
+def category_ranges(category: str) -> list[list[int]]:
+    """Return the first and the last code point of each run of characters of a Unicode category.
+
+    Args:
+        category: a category (`Lu`) or the first letter of several (`L`).
+    """
+    return ranges([i for i, c in enumerate(_CHARACTERS) if unicodedata.category(c).startswith(category)])
+
+
+def ranges(code_points: Sequence[int]) -> list[list[int]]:
+    """Return ascending code points as pairs of the first and the last one of each run."""
+    found: list[list[int]] = []
+    for code_point in code_points:
+        if found and found[-1][1] == code_point - 1:
+            found[-1][1] = code_point
+        else:
+            found.append([code_point, code_point])
+    return found
 
 
 def token_kinds() -> np.ndarray:

@@ -20,6 +20,9 @@ Outputs = dict[str, Tensor]
 
 _PADDING = {tf.string: "", tf.int32: -1, tf.float32: 0.0}
 
+_POSITIONS = 8192
+"""Tokens and padding that the tagger computes at the same time, which bounds the memory of long texts."""
+
 
 class GraphTagger(tf.Module):
     """The functions behind the signatures of a SavedModel; `docs/serving.md` describes them.
@@ -31,7 +34,8 @@ class GraphTagger(tf.Module):
     `span_starts` and `span_ends`, int32 (B, S), in tokens, end exclusive, -1 at padding.
 
     Sentences longer than `max_length` are cut into windows, as in evaluation. The logits that the windows
-    keep are joined, and every sentence is decoded once, as a whole.
+    keep are joined, and every sentence is decoded once, as a whole. The tagger computes a bounded number of
+    windows at a time, and what depends on a token alone once per distinct token in them.
 
     Args:
         tagger: the trained tagger.
@@ -59,13 +63,23 @@ class GraphTagger(tf.Module):
         self.tokenizer = GraphTokenizer()
         self.span_reader = SpanReader(tags.entries) if spans else None
         self.tag_names = tf.constant(["", *tags.entries[UNKNOWN_ID:]])
-        self._max_length, self._overlap = max_length, overlap
-        ids = tf.TensorSpec([None, None], tf.int32)
-        characters = tf.TensorSpec([None, None, encoder.max_token_length], tf.int32)
+        self._max_length, self._overlap, self._num_tags = max_length, overlap, len(tags)
+        ids = tf.TensorSpec([None], tf.int32)
+        characters = tf.TensorSpec([None, encoder.max_token_length], tf.int32)
+        features = dict(zip(FEATURES, (ids, characters, ids), strict=True))
 
-        @tf.function(input_signature=[dict(zip(FEATURES, (ids, characters, ids), strict=True))])
-        def predict_logits(features: dict[str, Tensor]) -> Tensor:
-            return tagger(features, training=False)
+        @tf.function(input_signature=[features, tf.TensorSpec([None, None], tf.int64)])
+        def predict_logits(features: dict[str, Tensor], types: Tensor) -> Tensor:
+            """Return logits (R, W, K) for the features of V types, and types (R, W); V at padding."""
+            mask = types < tf.size(features["token_ids"], tf.int64)
+            present, places = tf.unique(tf.reshape(types, [-1]))
+            rows = {
+                name: tf.gather(tf.pad(ids, [[0, 1]] + [[0, 0]] * (len(ids.shape) - 1)), present)[None]
+                for name, ids in features.items()
+            }
+            vectors = tagger.embedder(rows, mask=(present < tf.size(features["token_ids"], tf.int64))[None])
+            x = tf.gather(vectors[0], tf.reshape(places, tf.shape(types)))
+            return tagger.head(tagger.encoder(x, mask=mask, training=False), mask=mask, training=False)
 
         logits = tf.TensorSpec([None, None, len(tags)], tf.float32)
 
@@ -120,9 +134,9 @@ class GraphTagger(tf.Module):
         mask = token_ids != PADDING_ID
         row_lengths = _row_lengths(mask, "a token id of 0: 0 is padding, and only on the right of a row")
         ids = zip(FEATURES, (token_ids, char_ids, shape_ids), strict=True)
-        tag_ids, probabilities = self._tag_features(
-            {name: tf.boolean_mask(values, mask) for name, values in ids}, row_lengths
-        )
+        features = {name: tf.boolean_mask(values, mask) for name, values in ids}
+        every_token = tf.range(tf.reduce_sum(row_lengths))
+        tag_ids, probabilities = self._tag_types(features, every_token, row_lengths)
         places, shape = tf.where(mask), tf.shape(mask, tf.int64)
         return {
             "tag_ids": tf.scatter_nd(places, tag_ids, shape),
@@ -131,7 +145,8 @@ class GraphTagger(tf.Module):
         }
 
     def _tag(self, tokens: Tensor, row_lengths: Tensor) -> Outputs:
-        tag_ids, probabilities = self._tag_features(self.features(tokens), row_lengths)
+        types, places = tf.unique(tokens, tf.int64)
+        tag_ids, probabilities = self._tag_types(self.features(types), places, row_lengths)
         outputs = {
             "tokens": _dense(tokens, row_lengths),
             "tags": _dense(tf.gather(self.tag_names, tag_ids), row_lengths),
@@ -143,18 +158,36 @@ class GraphTagger(tf.Module):
             outputs |= self.span_reader(tag_ids, row_lengths)
         return outputs
 
-    def _tag_features(self, features: dict[str, Tensor], row_lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return tag ids, int32 (N,), and their probabilities, float32 (N,), for features (N, ...)."""
+    def _tag_types(
+        self, features: dict[str, Tensor], types: Tensor, row_lengths: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return tag ids, int32 (N,), and their probabilities, float32 (N,).
+
+        Args:
+            features: the features of V distinct tokens (types), int32 (V,) or (V, C).
+            types: the type of each token, int64 (N,).
+            row_lengths: tokens of each sentence, int64 (B,).
+        """
         windows = cut_windows_in_graph(row_lengths, max_length=self._max_length, overlap=self._overlap)
-        rows = {
-            name: tf.gather(tf.pad(values, [[0, 1]] + [[0, 0]] * (len(values.shape) - 1)), windows.tokens)
-            for name, values in features.items()
-        }
-        # Without any token, the tagger is called with one unknown token, whose tag is not returned.
-        rows["token_ids"] += UNKNOWN_ID * tf.cast(tf.reduce_sum(row_lengths) == 0, tf.int32)
-        logits = self._predict_logits(rows)
-        logits = tf.gather(tf.reshape(logits, [-1, logits.shape[-1]]), windows.kept_places)
-        return self._decode_sentences(logits, row_lengths)
+        padding = tf.size(features["token_ids"], tf.int64)
+        types = tf.gather(tf.concat([types, [padding]], axis=0), windows.tokens)
+        num_windows, width = tf.unstack(tf.shape(types))
+        together = tf.maximum(_POSITIONS // width, 1)
+        parts = tf.TensorArray(
+            tf.float32,
+            size=-(-num_windows // together),
+            element_shape=[None, self._num_tags],
+            infer_shape=False,
+        )
+
+        def predict_part(part: Tensor, parts: tf.TensorArray) -> tuple[Tensor, tf.TensorArray]:
+            logits = self._predict_logits(features, types[part * together : (part + 1) * together])
+            return part + 1, parts.write(part, tf.reshape(logits, [-1, self._num_tags]))
+
+        _, parts = tf.while_loop(
+            lambda part, _: part * together < num_windows, predict_part, (0, parts), parallel_iterations=1
+        )
+        return self._decode_sentences(tf.gather(parts.concat(), windows.kept_places), row_lengths)
 
     def _decode_sentences(self, logits: Tensor, row_lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Decode each sentence as a whole: logits (N, K) to tag ids (N,) and their probabilities (N,).

@@ -25,7 +25,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from seqlab.serving.graph.code_points import APOSTROPHE, BREAK, SPACE, WORD, token_kinds
+from seqlab.serving.graph.code_points import APOSTROPHE, BREAK, SPACE, WORD, category_ranges, token_kinds
 
 Tensor = Any
 
@@ -39,11 +39,15 @@ ABBREVIATIONS = tuple(
 
 BEFORE_NUMBERS = tuple("no nos fig figs p pp vol vols ch sec art eq ext".split())  # noqa: SIM905
 
-_INNER_PERIODS = r"(\p{L}\.)+\p{L}"
-_ONE_CAPITAL = r"\p{Lu}"
-_WORD_START = r"[\p{L}\p{N}][\s\S]*"
-_NUMBER_START = r"\p{Nd}[\s\S]*"
 _ALWAYS, _BEFORE_NUMBER = 1, 2
+
+
+def _category(name: str) -> str:
+    """Return the characters of a Unicode category for a class of RE2's.
+
+    `\\p{L}` would follow the Unicode version of TensorFlow instead of that of the other tables.
+    """
+    return "".join(rf"\x{{{first:x}}}-\x{{{last:x}}}" for first, last in category_ranges(name))
 
 
 class _Characters:
@@ -80,6 +84,11 @@ class GraphTokenizer(tf.Module):
             tf.lookup.KeyValueTensorInitializer(list(kinds), list(kinds.values()), value_dtype=tf.int64),
             default_value=0,
         )
+        letters, numbers = _category("L"), _category("N")
+        self._inner_periods = rf"([{letters}]\.)+[{letters}]"
+        self._one_capital = f"[{_category('Lu')}]"
+        self._word_start = rf"[{letters}{numbers}][\s\S]*"
+        self._number_start = rf"[{_category('Nd')}][\s\S]*"
 
     def __call__(self, texts: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Tokenise texts, string (B,), encoded in UTF-8.
@@ -130,11 +139,11 @@ class GraphTokenizer(tf.Module):
         """Return whether each token is the period of the abbreviation directly before it, bool (N,)."""
         adjacent = _at(ends, -1) == begins
         kinds = self._abbreviations.lookup(tf.strings.lower(tokens))
-        known = (kinds == _ALWAYS) | tf.strings.regex_full_match(tokens, _INNER_PERIODS)
-        initial = tf.strings.regex_full_match(tokens, _ONE_CAPITAL)
+        known = (kinds == _ALWAYS) | tf.strings.regex_full_match(tokens, self._inner_periods)
+        initial = tf.strings.regex_full_match(tokens, self._one_capital)
         same_text = row == _at(row, -1)
-        word_follows = _at(tf.strings.regex_full_match(tokens, _WORD_START) & same_text, 1)
-        number_follows = _at(tf.strings.regex_full_match(tokens, _NUMBER_START) & same_text, 1)
+        word_follows = _at(tf.strings.regex_full_match(tokens, self._word_start) & same_text, 1)
+        number_follows = _at(tf.strings.regex_full_match(tokens, self._number_start) & same_text, 1)
         joins = _at(known, -1) | (_at(initial, -1) & word_follows)
         joins |= _at(kinds == _BEFORE_NUMBER, -1) & number_follows
         return adjacent & (tokens == ".") & joins

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from seqlab.errors import SeqlabError
 
-OPSET = 18
+OPSET = 20
 
 Value = str | float | int | np.ndarray
 """The name of a tensor in the graph, or a constant; numbers are float32 scalars."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,10 +55,33 @@ def encode(g: OnnxGraph, layer: Any, x: str, mask: str) -> str:
         UnsupportedLayerError: the encoder or its activation is of an unknown type.
     """
     if isinstance(layer, TransformerEncoder):
-        return _transformer(g, layer, x, mask)
+        return transform(g, layer, project_to_blocks(g, layer, x), mask)
     if isinstance(layer, BiLSTMEncoder):
         return _bilstm(g, layer, x, mask)
     raise UnsupportedLayerError.of_layer(layer)
+
+
+def project_to_blocks(g: OnnxGraph, layer: TransformerEncoder, x: str) -> str:
+    """Write the projection before a Transformer's blocks: float (..., D) to (..., hidden_dim)."""
+    return x if layer.projection is None else _dense(g, layer.projection, x)
+
+
+def transform(g: OnnxGraph, layer: TransformerEncoder, x: str, mask: str) -> str:
+    """Write a Transformer without its projection: float (B, T, H) and mask, bool (B, T), to (B, T, H)."""
+    if layer.positions == "absolute" and layer.position_embedding is not None:
+        table = _weight(layer.position_embedding.positions)
+        x = g.op("Add", x, g.op("Slice", table, np.array([0]), g.size(x, 1), np.array([0])))
+    elif layer.positions == "sinusoidal":
+        x = g.op("Add", x, g.op("Concat", *_sinusoids(g, g.size(x, 1), layer.hidden_dim), axis=-1))
+    for block in layer.blocks:
+        x = _transformer_block(g, block, x, mask)
+    return _norm(g, layer.final_norm, x)
+
+
+def lstm_gates(weight: Any) -> np.ndarray:
+    """Reorder the gates on a weight's last axis: Keras has input, forget, cell, output; ONNX i, o, f, c."""
+    i, f, c, o = np.split(_weight(weight), 4, axis=-1)
+    return np.concatenate([i, o, f, c], axis=-1)
 
 
 def _weight(variable: Any) -> np.ndarray:
@@ -75,8 +99,7 @@ def _norm(g: OnnxGraph, layer: Any, x: Value) -> str:
 
 
 def _gelu(g: OnnxGraph, x: str) -> str:
-    half = g.op("Mul", x, 0.5)
-    return g.op("Mul", half, g.op("Add", g.op("Erf", g.op("Mul", x, 1 / math.sqrt(2))), 1.0))
+    return g.op("Gelu", x)
 
 
 def _characters(g: OnnxGraph, layer: Any, ids: str, places: int) -> str:
@@ -99,29 +122,33 @@ def _characters(g: OnnxGraph, layer: Any, ids: str, places: int) -> str:
 
 
 def _character_cnn(g: OnnxGraph, layer: CharacterCNN, vectors: str, real: str) -> str:
-    by_channel = g.op("Transpose", vectors, perm=[0, 2, 1])
-    row_mask = g.op("Unsqueeze", real, np.array([1]))
-    pooled = []
-    for convolution in layer.convolutions:
-        answers = _convolve(g, convolution, by_channel)
-        answers = g.op("Where", row_mask, answers, MASKED_SCORE)
-        pooled.append(g.op("ReduceMax", answers, np.array([2]), keepdims=0))
-    together = g.op("Concat", *pooled, axis=-1)
-    return g.op("Relu", g.op("Add", together, _weight(layer.bias)))
+    answers = _convolve(g, [convolution.kernel for convolution in layer.convolutions], vectors)
+    answers = g.op("Where", g.op("Unsqueeze", real, np.array([2])), answers, MASKED_SCORE)
+    pooled = g.op("ReduceMax", answers, np.array([1]), keepdims=0)
+    return g.op("Relu", g.op("Add", pooled, _weight(layer.bias)))
 
 
-def _convolve(g: OnnxGraph, layer: Any, by_channel: str) -> str:
-    """Write a convolution without bias: (N, D, C), zero-padded, to (N, filters, C)."""
-    kernel = _weight(layer.kernel)
-    around = len(kernel) - 1
-    pads = [around // 2, around - around // 2]
-    return g.op("Conv", by_channel, np.ascontiguousarray(kernel.transpose(2, 1, 0)), pads=pads)
+def _convolve(g: OnnxGraph, kernels: Sequence[Any], x: str) -> str:
+    """Write convolutions over time without bias, zero-padded: (N, T, D) to (N, T, filters of all kernels).
+
+    One matrix product over shifted copies of the input is faster than ONNX Runtime's `Conv`. Kernels of
+    several sizes are filled up with zeros to one size.
+    """
+    arrays = [_weight(kernel) for kernel in kernels]
+    before, after = (max(size(len(k)) for k in arrays) for size in (lambda n: (n - 1) // 2, lambda n: n // 2))
+    sizes = [(before - (len(k) - 1) // 2, after - len(k) // 2) for k in arrays]
+    filled = [np.pad(k, [size, (0, 0), (0, 0)]) for k, size in zip(arrays, sizes, strict=True)]
+    kernel = np.concatenate(filled, axis=-1)
+    shifted = [
+        x if shift == 0 else g.op("Pad", x, np.array([0, -shift, 0, 0, shift, 0]))
+        for shift in range(-before, after + 1)
+    ]
+    return g.op("MatMul", g.op("Concat", *shifted, axis=-1), kernel.reshape(-1, kernel.shape[-1]))
 
 
 def _convolution_step(g: OnnxGraph, layer: Any, x: str) -> str:
     """Write a convolution over time with gelu: (N, T, D) to (N, T, filters)."""
-    by_channel = _convolve(g, layer, g.op("Transpose", x, perm=[0, 2, 1]))
-    return _gelu(g, g.op("Add", g.op("Transpose", by_channel, perm=[0, 2, 1]), _weight(layer.bias)))
+    return _gelu(g, g.op("Add", _convolve(g, [layer.kernel], x), _weight(layer.bias)))
 
 
 def _character_attention(
@@ -144,19 +171,6 @@ def _character_attention(
     return g.reshape(g.op("ReduceSum", weighted, np.array([1]), keepdims=0), -1, layer.units)
 
 
-def _transformer(g: OnnxGraph, layer: TransformerEncoder, x: str, mask: str) -> str:
-    if layer.projection is not None:
-        x = _dense(g, layer.projection, x)
-    if layer.positions == "absolute" and layer.position_embedding is not None:
-        table = _weight(layer.position_embedding.positions)
-        x = g.op("Add", x, g.op("Slice", table, np.array([0]), g.size(x, 1), np.array([0])))
-    elif layer.positions == "sinusoidal":
-        x = g.op("Add", x, g.op("Concat", *_sinusoids(g, g.size(x, 1), layer.hidden_dim), axis=-1))
-    for block in layer.blocks:
-        x = _transformer_block(g, block, x, mask)
-    return _norm(g, layer.final_norm, x)
-
-
 def _transformer_block(g: OnnxGraph, block: TransformerEncoderBlock, x: str, mask: str) -> str:
     if block.convolution_step is not None:
         step = block.convolution_step
@@ -172,11 +186,14 @@ def _attention(g: OnnxGraph, layer: SelfAttention, x: str, mask: str) -> str:
     heads, head_dim = layer.num_heads, layer.head_dim
     batch, length = g.size(x, 0), g.size(x, 1)
 
-    def split(dense: Any) -> str:
-        parts = g.reshape(_dense(g, dense, x), batch, length, heads, head_dim)
-        return g.op("Transpose", parts, perm=[0, 2, 1, 3])
-
-    query, key, value = split(layer.query), split(layer.key), split(layer.value)
+    projections = (layer.query, layer.key, layer.value)
+    kernel, bias = (
+        np.concatenate([_weight(getattr(projection, name)) for projection in projections], axis=-1)
+        for name in ("kernel", "bias")
+    )
+    parts = g.reshape(g.op("Add", g.op("MatMul", x, kernel), bias), batch, length, 3 * heads, head_dim)
+    parts = g.op("Transpose", parts, perm=[0, 2, 1, 3])
+    query, key, value = g.ops("Split", parts, outputs=3, axis=1, num_outputs=3)
     if layer.relative_positions:
         sine, cosine = _sinusoids(g, length, head_dim)
         biased = g.op("Add", query, _weight(layer.distance_bias))
@@ -213,14 +230,11 @@ def _lstm(g: OnnxGraph, layer: Any, x: str, lengths: str) -> list[str]:
     cells = [layer.forward_layer.cell, layer.backward_layer.cell]
     units = layer.forward_layer.units
 
-    def gates(weight: Any) -> np.ndarray:
-        """Reorder gates on the last axis: Keras has input, forget, cell, output; ONNX has i, o, f, c."""
-        i, f, c, o = np.split(_weight(weight), 4, axis=-1)
-        return np.concatenate([i, o, f, c], axis=-1)
-
-    kernels = np.stack([gates(cell.kernel).T for cell in cells])
-    recurrent = np.stack([gates(cell.recurrent_kernel).T for cell in cells])
-    biases = np.stack([np.concatenate([gates(cell.bias), np.zeros(4 * units, np.float32)]) for cell in cells])
+    kernels = np.stack([lstm_gates(cell.kernel).T for cell in cells])
+    recurrent = np.stack([lstm_gates(cell.recurrent_kernel).T for cell in cells])
+    biases = np.stack(
+        [np.concatenate([lstm_gates(cell.bias), np.zeros(4 * units, np.float32)]) for cell in cells]
+    )
     by_time = g.op("Transpose", x, perm=[1, 0, 2])
     return g.ops(
         "LSTM",

@@ -7,17 +7,18 @@ import time
 from collections.abc import Iterable
 from typing import TextIO
 
-from seqlab.serving.tagging.exported_tagger import ExportedTagger, TaggedText
 from seqlab.serving.tagging.tag_formats import TagFormat
+from seqlab.serving.tagging.tagged_text import TextTagger
 from seqlab.serving.tagging.text_lines import TextLine, batches
 
-_LINES_TOGETHER = 512
-_BATCH_SIZE = 64
+_LINES_TOGETHER = 2048
+"""Lines in a window, whose sentences are sorted by length to make batches."""
+
 _SHOWN_EVERY_S = 0.5
 
 
 def tag_stream(
-    tagger: ExportedTagger,
+    tagger: TextTagger,
     lines: Iterable[TextLine],
     *,
     tag_format: TagFormat,
@@ -35,7 +36,7 @@ def tag_stream(
         out: where they are written.
         tokenized: tokens are separated by blanks; do not tokenise.
         interactive: write the result of each line before reading the next one.
-        show_progress: show the number of lines and the speed on stderr.
+        show_progress: show the numbers of lines and tokens and the speed on stderr, at the end too.
 
     Returns:
         The number of valid lines with text, and the number of invalid lines.
@@ -44,7 +45,7 @@ def tag_stream(
     num_texts = num_invalid = 0
     out.write(tag_format.head)
     for group in batches(lines, size=1 if interactive else _LINES_TOGETHER):
-        tagged = _tag_lines(tagger, group, tokenized=tokenized)
+        tagged = tagger.tag([line.text for line in group], tokenized=tokenized)
         for line, result in zip(group, tagged, strict=True):
             if line.problem is not None:
                 num_invalid += 1
@@ -58,20 +59,8 @@ def tag_stream(
         progress.advance(len(group), sum(len(result.tokens) for result in tagged))
     out.write(tag_format.tail)
     out.flush()
-    progress.clear()
+    progress.finish()
     return num_texts, num_invalid
-
-
-def _tag_lines(tagger: ExportedTagger, lines: list[TextLine], *, tokenized: bool) -> list[TaggedText]:
-    """Tag lines in batches of similar length, which need less padding, and restore their order."""
-    order = sorted(range(len(lines)), key=lambda i: len(lines[i].text))
-    tagged: list[TaggedText] = [TaggedText("", [], None)] * len(lines)
-    for first in range(0, len(order), _BATCH_SIZE):
-        part = order[first : first + _BATCH_SIZE]
-        results = tagger.tag([lines[i].text for i in part], tokenized=tokenized)
-        for i, result in zip(part, results, strict=True):
-            tagged[i] = result
-    return tagged
 
 
 class _Progress:
@@ -87,8 +76,17 @@ class _Progress:
         now = time.monotonic()
         if self._shown and now - self._last > _SHOWN_EVERY_S:
             self._last = now
-            speed = self._tokens / (now - self._start)
-            print(f"\r{self._lines:,} lines, {speed:,.0f} tokens/s ", end="", file=sys.stderr, flush=True)
+            print(f"\r{self._state()} ", end="", file=sys.stderr, flush=True)
+
+    def finish(self) -> None:
+        """Replace the progress by the totals."""
+        self.clear()
+        if self._shown:
+            print(self._state(), file=sys.stderr)
+
+    def _state(self) -> str:
+        speed = self._tokens / max(time.monotonic() - self._start, 1e-9)
+        return f"{self._lines:,} lines, {self._tokens:,} tokens, {speed:,.0f} tokens/s"
 
     def clear(self) -> None:
         if self._shown:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqlab.errors import SeqlabError
-from seqlab.serving.tagging.exported_tagger import TaggedSpan, TaggedText
+from seqlab.serving.tagging.tagged_text import TaggedSpan, TaggedText
 
 FORMATS = ("text", "conll", "json", "html")
 

@@ -1,0 +1,142 @@
+"""Export of a tagger as two ONNX files: what depends on a token alone, and what depends on its context.
+
+`seqlab tag` runs the first one once per distinct token (type) and keeps its vectors.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
+from seqlab.modeling.encoders.transformer import TransformerEncoder
+from seqlab.modeling.tagger import Tagger
+from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError
+from seqlab.serving.onnx.onnx_heads import project
+from seqlab.serving.onnx.onnx_layers import embed, lstm_gates, project_to_blocks, transform
+
+
+def export_embedder(tagger: Tagger, path: Path, *, max_token_length: int) -> None:
+    """Write the embedder and the encoder's first product: features of N types to their vectors.
+
+    Inputs are `token_ids`, int32 (N,), `char_ids`, int32 (N, C), and `shape_ids`, int32 (N,). The output
+    `vectors`, float32 (N, P), is what the encoder's first layer computes for each token alone: its input in a
+    Transformer's blocks, or the gates of an LSTM in both directions before the recurrent part is added.
+
+    Args:
+        tagger: the trained tagger, computing in float32.
+        path: the file to write.
+        max_token_length: C.
+
+    Raises:
+        UnsupportedLayerError: the tagger has a layer that cannot be written as ONNX.
+    """
+    g = OnnxGraph()
+    inputs = {"token_ids": ("types",), "char_ids": ("types", max_token_length), "shape_ids": ("types",)}
+    rows = {name: g.op("Unsqueeze", name, np.array([0])) for name in inputs}
+    x = embed(g, tagger.embedder, rows, max_token_length=max_token_length)
+    x = g.op("Squeeze", x, np.array([0]))
+    encoder = tagger.encoder
+    if isinstance(encoder, TransformerEncoder):
+        x, dimension = project_to_blocks(g, encoder, x), encoder.hidden_dim
+    elif isinstance(encoder, BiLSTMEncoder):
+        x = g.op("Concat", *_gates(g, encoder.recurrent_layers[0], [x, x]), axis=-1)
+        dimension = 8 * encoder.units
+    else:
+        raise UnsupportedLayerError.of_layer(encoder)
+    model = g.model(
+        {name: (np.int32, sizes) for name, sizes in inputs.items()},
+        {"vectors": (x, np.float32, ("types", dimension))},
+        metadata={},
+    )
+    onnx.save(model, str(path))
+
+
+def export_encoder(tagger: Tagger, path: Path) -> None:
+    """Write the encoder after its first product, and the head's projection: vectors to logits.
+
+    Inputs are `vectors`, float32 (V, P), from the file of `export_embedder` below a row 0 of zeros, and
+    `types`, int32 (B, T), the vector of each token; 0 is padding, and only on the right. The output is
+    `logits`, float32 (B, T, K).
+
+    Raises:
+        UnsupportedLayerError: the tagger has a layer that cannot be written as ONNX.
+    """
+    g = OnnxGraph()
+    mask = g.op("Not", g.op("Equal", "types", np.array(0, np.int32)))
+    encoder = tagger.encoder
+    if isinstance(encoder, TransformerEncoder):
+        x = transform(g, encoder, g.op("Gather", "vectors", "types", axis=0), mask)
+    elif isinstance(encoder, BiLSTMEncoder):
+        x = _bilstm(g, encoder, "vectors", "types", mask)
+    else:
+        raise UnsupportedLayerError.of_layer(encoder)
+    model = g.model(
+        {"vectors": (np.float32, ("types", "dimension")), "types": (np.int32, ("batch", "length"))},
+        {"logits": (project(g, tagger.head, x), np.float32, ("batch", "length", tagger.head.num_tags))},
+        metadata={},
+    )
+    onnx.save(model, str(path))
+
+
+def _cells(layer: Any) -> list[Any]:
+    """Return the forward and the backward cell of a bidirectional layer."""
+    return [layer.forward_layer.cell, layer.backward_layer.cell]
+
+
+def _gates(g: OnnxGraph, layer: Any, inputs: list[str]) -> list[str]:
+    """Write the gates of both directions, float (..., 4 H), from the inputs of each, without recurrence."""
+    return [
+        g.op("Add", g.op("MatMul", x, lstm_gates(cell.kernel)), lstm_gates(cell.bias))
+        for cell, x in zip(_cells(layer), inputs, strict=True)
+    ]
+
+
+def _bilstm(g: OnnxGraph, encoder: BiLSTMEncoder, vectors: str, types: str, mask: str) -> str:
+    """Write stacked LSTMs over the gates of types, float (V, 8 H): int (B, T) to float (B, T, 2 H).
+
+    The backward direction reads reversed rows. With padding on the right, padding comes last in either
+    direction, so no step has to look at the mask.
+    """
+    lengths = g.op("ReduceSum", g.cast(mask, np.int64), np.array([1]), keepdims=0)
+    lengths = g.op("Max", lengths, np.array(1))
+
+    def reverse(x: str) -> str:
+        return g.op("ReverseSequence", x, lengths, time_axis=0, batch_axis=1)
+
+    by_time = g.op("Mul", g.op("Transpose", types, perm=[1, 0]), np.array(2, np.int32))
+    both = [by_time, g.op("Add", reverse(by_time), np.array(1, np.int32))]
+    by_direction = g.reshape(vectors, -1, 4 * encoder.units)
+    gates = [g.op("Gather", by_direction, rows, axis=0) for rows in both]
+    x = ""
+    for number, layer in enumerate(encoder.recurrent_layers):
+        if number > 0:
+            gates = _gates(g, layer, [x, reverse(x)])
+        forward, backward = (
+            _recurrence(g, cell, part, encoder.units, f"lstm{number}_{direction}_")
+            for direction, cell, part in zip(("forward", "backward"), _cells(layer), gates, strict=True)
+        )
+        x = g.op("Concat", forward, reverse(backward), axis=-1)
+    return g.op("Transpose", x, perm=[1, 0, 2])
+
+
+def _recurrence(g: OnnxGraph, cell: Any, gates: str, units: int, prefix: str) -> str:
+    """Write the steps of an LSTM in one direction: gates, float (T, B, 4 H), to states (T, B, H)."""
+    step = OnnxGraph(prefix)
+    hidden, memory, from_input = f"{prefix}hidden", f"{prefix}memory", f"{prefix}gates"
+    total = step.op("Add", step.op("MatMul", hidden, lstm_gates(cell.recurrent_kernel)), from_input)
+    i, o, f, c = step.ops("Split", total, outputs=4, axis=-1, num_outputs=4)
+    i, o, f = (step.op("Sigmoid", x) for x in (i, o, f))
+    kept, written = step.op("Mul", f, memory), step.op("Mul", i, step.op("Tanh", c))
+    next_memory = step.op("Add", kept, written)
+    next_hidden = step.op("Mul", o, step.op("Tanh", next_memory))
+    zeros = g.op("Expand", 0.0, g.op("Concat", g.size(gates, 1), np.array([units]), axis=0))
+    return g.scan(
+        step,
+        [(hidden, zeros, next_hidden), (memory, zeros, next_memory)],
+        [(from_input, gates)],
+        [step.op("Identity", next_hidden)],
+    )[2]

@@ -1,0 +1,168 @@
+"""Tag text with the ONNX files of an export: no TensorFlow, and what depends on a token alone only once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqlab.batching.buckets import Windows, cut_windows
+from seqlab.errors import SeqlabError
+from seqlab.serving.export_config import read_export_config
+from seqlab.serving.tagging.tag_decoder import SpanReader, TagDecoder
+from seqlab.serving.tagging.tagged_text import TaggedText, TaggedToken, find_offsets
+from seqlab.serving.tagging.text_tokenizer import TextTokenizer, TokenizedTexts
+from seqlab.serving.tagging.token_features import TokenFeatures
+from seqlab.serving.tagging.type_vectors import TypeVectors
+
+PARTS = "onnx"
+"""The folder, inside the export, of the files that this module reads besides `tagger.json`."""
+
+BATCH_POSITIONS = 1024
+"""Tokens and padding in a batch. More are slower, because they do not fit into the CPU's cache."""
+
+
+def has_onnx_form(directory: Path) -> bool:
+    """Return whether an export contains the files of `OnnxTagger` and ONNX Runtime is installed."""
+    return (directory / PARTS / "encoder.onnx").is_file() and find_spec("onnxruntime") is not None
+
+
+class OnnxTagger:
+    """The ONNX files of an export, which need ONNX Runtime and NumPy alone.
+
+    Args:
+        directory: the folder of the export.
+        task: the expected task; None accepts any task.
+        threads: batches that are computed at the same time, each on one core.
+        int8: use the encoder whose weights are quantised to 8 bits.
+
+    Raises:
+        SeqlabError: there is no export, it is damaged, or its task or version is another one.
+    """
+
+    def __init__(
+        self, directory: Path, *, task: str | None = None, threads: int = 1, int8: bool = False
+    ) -> None:
+        import onnxruntime
+
+        self.config = read_export_config(directory, task=task)
+        self._threads = threads
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        parts = directory / PARTS
+        try:
+            rules = json.loads((directory / "tagger.json").read_text(encoding="utf-8"))
+            self._embedder, self._encoder = (
+                onnxruntime.InferenceSession(str(parts / name), options, providers=["CPUExecutionProvider"])
+                for name in ("embedder.onnx", "encoder.int8.onnx" if int8 else "encoder.onnx")
+            )
+            known_types = json.loads((parts / "known_types.json").read_text(encoding="utf-8"))
+            known_vectors = np.load(parts / "known_types.npy", mmap_mode="r")
+        # ONNX Runtime raises subclasses of Exception alone.
+        except Exception as error:
+            raise SeqlabError(
+                "the exported model cannot be loaded",
+                where=str(directory),
+                received=f"{type(error).__name__}: {str(error).splitlines()[0][:300]}",
+                remedy="it is damaged, or needs another version of ONNX Runtime: export it again "
+                "(`dvc repro`)",
+            ) from error
+        self._tokenizer, self._features = TextTokenizer(rules), TokenFeatures(rules)
+        self._decoder = TagDecoder(rules["decoding"])
+        self._span_reader = None if rules["spans"] is None else SpanReader(rules["spans"])
+        self._tags, self._window = rules["tags"], rules["window"]
+        self._vectors = TypeVectors(known_types, known_vectors, compute=self._embed)
+
+    def tag(self, texts: Sequence[str], *, tokenized: bool = False) -> list[TaggedText]:
+        """Tag raw sentences of any length; if `tokenized`, tokens are separated by blanks alone."""
+        found = _split_at_blanks(texts) if tokenized else self._tokenizer(texts)
+        tag_ids, probabilities = self.tag_tokens(found.tokens, found.row_lengths)
+        names = [self._tags[i] for i in tag_ids.tolist()]
+        columns = (found.tokens, found.starts.tolist(), found.ends.tolist(), names, probabilities.tolist())
+        tokens = list(map(TaggedToken._make, zip(*columns, strict=True)))
+        spans: Sequence[Any] = [None] * len(texts)
+        if self._span_reader is not None:
+            spans = self._span_reader(tag_ids, found.row_lengths)
+        stops = np.cumsum(found.row_lengths).tolist()
+        rows = (tokens[a:b] for a, b in zip([0, *stops], stops, strict=False))
+        return [TaggedText(*row) for row in zip(texts, rows, spans, strict=True)]
+
+    def tag_tokens(self, tokens: Sequence[str], row_lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Tag the concatenated tokens of sentences.
+
+        Args:
+            tokens: the N tokens of all sentences.
+            row_lengths: int64 (B,), tokens of each sentence, 0 allowed.
+
+        Returns:
+            Tag ids, int32 (N,), and their probabilities, float32 (N,).
+        """
+        windows = cut_windows(np.concatenate([[0], np.cumsum(row_lengths)]), **self._window)
+        logits = np.empty((len(tokens), len(self._tags)), np.float32)
+        batches = self._batches(tokens, windows)
+        if self._threads == 1:
+            for rows, inputs in batches:
+                _keep(logits, self._encode(inputs), windows, rows)
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                planned = list(batches)
+                encoded = pool.map(self._encode, (inputs for _, inputs in planned))
+                for (rows, _), batch_logits in zip(planned, encoded, strict=True):
+                    _keep(logits, batch_logits, windows, rows)
+        return self._decoder(logits, row_lengths)
+
+    def _batches(
+        self, tokens: Sequence[str], windows: Windows
+    ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """Yield windows of similar length, int64 (R,), and the encoder's inputs for them."""
+        order = np.argsort(windows.length, kind="stable")
+        order = order[windows.length[order] > 0]
+        first = 0
+        while first < len(order):
+            stop = first + 1
+            while stop < len(order) and windows.length[order[stop]] * (stop + 1 - first) <= BATCH_POSITIONS:
+                stop += 1
+            rows = order[first:stop]
+            yield rows, self._inputs(tokens, windows, rows)
+            first = stop
+
+    def _inputs(self, tokens: Sequence[str], windows: Windows, rows: np.ndarray) -> dict[str, np.ndarray]:
+        starts, lengths = windows.start[rows].tolist(), windows.length[rows]
+        flat = [
+            token
+            for start, n in zip(starts, lengths.tolist(), strict=True)
+            for token in tokens[start : start + n]
+        ]
+        vectors, types = self._vectors.look_up(flat)
+        padded = np.zeros((len(rows), lengths.max()), np.int32)
+        padded[np.arange(lengths.max()) < lengths[:, None]] = types
+        return {"vectors": vectors, "types": padded}
+
+    def _encode(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        logits: np.ndarray = self._encoder.run(None, inputs)[0]
+        return logits
+
+    def _embed(self, types: Sequence[str]) -> np.ndarray:
+        vectors: np.ndarray = self._embedder.run(None, self._features(types))[0]
+        return vectors
+
+
+def _keep(logits: np.ndarray, batch_logits: np.ndarray, windows: Windows, rows: np.ndarray) -> None:
+    """Copy the part that each window keeps, of float (R, W, K), to the tokens' logits, float (N, K)."""
+    place = np.arange(batch_logits.shape[1])
+    keep_start, keep_stop = (column[rows][:, None] for column in (windows.keep_start, windows.keep_stop))
+    is_kept = (place >= keep_start) & (place < keep_stop)
+    logits[(windows.start[rows][:, None] + place)[is_kept]] = batch_logits[is_kept]
+
+
+def _split_at_blanks(texts: Sequence[str]) -> TokenizedTexts:
+    rows = [[token for token in text.split(" ") if token] for text in texts]
+    offsets = [find_offsets(text, row) for text, row in zip(texts, rows, strict=True)]
+    starts, ends = (np.array([place for pair in offsets for place in pair[i]], np.int64) for i in (0, 1))
+    lengths = np.array([len(row) for row in rows], np.int64)
+    return TokenizedTexts([token for row in rows for token in row], lengths, starts, ends)
