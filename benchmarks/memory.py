@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,11 @@ def iterate_epoch(prepared: Path) -> dict[str, float]:
     from seqlab.batching.buckets import choose_buckets, cut_windows
     from seqlab.batching.datasets import training_dataset
     from seqlab.batching.encoding import read_encoded_split
-    from seqlab.batching.mention_replacement import MentionReplacer
+    from seqlab.batching.gathering import BatchGatherer
+    from seqlab.batching.mention_replacement import MentionReplacer, continues_mention
+    from seqlab.batching.planning import EpochPlanner
     from seqlab.params import load_params
-    from seqlab.pipeline.predicting import load_prepared
+    from seqlab.pipeline.predicting import boundaries_for, load_prepared
 
     imports_mib = peak_mib()
     task = load_params().ner
@@ -91,19 +94,20 @@ def iterate_epoch(prepared: Path) -> dict[str, float]:
     began = time.monotonic()
     _, tags = load_prepared(prepared)
     split = read_encoded_split(prepared / "train", tags=tags)
-    windows = cut_windows(split.offsets, max_length=training.bucket_boundaries[-1])
-    buckets = choose_buckets(
-        windows.length, bucket_boundaries=training.bucket_boundaries, batch_size=training.batch_size
+    windows = cut_windows(
+        split.offsets, max_length=training.window_length, continues=partial(continues_mention, split)
     )
-    replacer = MentionReplacer(
-        split,
-        read_auxiliary(prepared / "train"),
-        tag_scheme=task.tag_scheme,
-        share=training.mention_replacement,
+    boundaries = boundaries_for(windows.length, training, batch_size=training.batch_size)
+    buckets = choose_buckets(windows.length, boundaries=boundaries, batch_size=training.batch_size)
+    auxiliary = read_auxiliary(prepared / "train")
+    batches = training_dataset(
+        BatchGatherer(split, windows, auxiliary=auxiliary),
+        EpochPlanner(windows.length, buckets),
         seed=13,
+        epoch=0,
+        auxiliary=bool(auxiliary),
+        replaced=MentionReplacer(split, share=training.mention_replacement, seed=13).replaced(0),
     )
-    replaced, auxiliary = replacer.replaced(0)
-    batches = training_dataset(replaced, windows, buckets, seed=13, epoch=0, auxiliary=auxiliary)
     batch_tokens = sum(float(sample_weight.numpy().sum()) for _, _, sample_weight in batches)
     return {
         "tokens": split.num_tokens,
