@@ -27,9 +27,11 @@ from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, Val
 
 
 def embed(
-    g: OnnxGraph, layer: TokenFeatureEmbedder, features: dict[str, str], *, max_token_length: int
+    g: OnnxGraph, layer: TokenFeatureEmbedder, features: dict[str, str], *, max_token_length: int | None
 ) -> str:
     """Write an embedder: ids (B, T), (B, T, C), (B, T) to float (B, T, D).
+
+    A `max_token_length` of None leaves C dynamic, which `CharacterAttentionPooling` does not support.
 
     Raises:
         UnsupportedLayerError: the embedder or its character encoder is of an unknown type.
@@ -38,7 +40,7 @@ def embed(
         raise UnsupportedLayerError.of_layer(layer)
     parts = [g.op("Gather", _weight(layer.token_embedding.embeddings), features["token_ids"], axis=0)]
     if layer.character_encoder is not None:
-        ids = g.reshape(features["char_ids"], -1, max_token_length)
+        ids = g.reshape(features["char_ids"], -1, max_token_length or g.size(features["char_ids"], 2))
         vectors = _characters(g, layer.character_encoder, ids, max_token_length)
         batch, length = (g.size(features["token_ids"], axis) for axis in (0, 1))
         parts.append(g.reshape(vectors, batch, length, layer.character_encoder.output_dim))
@@ -102,14 +104,14 @@ def _gelu(g: OnnxGraph, x: str) -> str:
     return g.op("Gelu", x)
 
 
-def _characters(g: OnnxGraph, layer: Any, ids: str, places: int) -> str:
+def _characters(g: OnnxGraph, layer: Any, ids: str, places: int | None) -> str:
     """Write a character encoder: int (N, C) to float (N, output_dim), 0 for a token without characters."""
     real = g.op("Not", g.op("Equal", ids, np.array(0, np.int32)))
     vectors = g.op("Gather", _weight(layer.embedding.embeddings), ids, axis=0)
     vectors = _zero_padding(g, vectors, real)
     if isinstance(layer, CharacterCNN):
         encoded = _character_cnn(g, layer, vectors, real)
-    elif isinstance(layer, CharacterAttentionPooling):
+    elif isinstance(layer, CharacterAttentionPooling) and places is not None:
         encoded = _character_attention(g, layer, vectors, real, places)
     elif isinstance(layer, CharacterBiLSTM):
         lengths = _lengths(g, real)
