@@ -27,9 +27,11 @@ from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, Val
 
 
 def embed(
-    g: OnnxGraph, layer: TokenFeatureEmbedder, features: dict[str, str], *, max_token_length: int
+    g: OnnxGraph, layer: TokenFeatureEmbedder, features: dict[str, str], *, max_token_length: int | None
 ) -> str:
     """Write an embedder: ids (B, T), (B, T, C), (B, T) to float (B, T, D).
+
+    A `max_token_length` of None leaves C dynamic, which `CharacterAttentionPooling` does not support.
 
     Raises:
         UnsupportedLayerError: the embedder or its character encoder is of an unknown type.
@@ -38,7 +40,7 @@ def embed(
         raise UnsupportedLayerError.of_layer(layer)
     parts = [g.op("Gather", _weight(layer.token_embedding.embeddings), features["token_ids"], axis=0)]
     if layer.character_encoder is not None:
-        ids = g.reshape(features["char_ids"], -1, max_token_length)
+        ids = g.reshape(features["char_ids"], -1, max_token_length or g.size(features["char_ids"], 2))
         vectors = _characters(g, layer.character_encoder, ids, max_token_length)
         batch, length = (g.size(features["token_ids"], axis) for axis in (0, 1))
         parts.append(g.reshape(vectors, batch, length, layer.character_encoder.output_dim))
@@ -89,7 +91,15 @@ def _weight(variable: Any) -> np.ndarray:
 
 
 def _dense(g: OnnxGraph, layer: Any, x: Value) -> str:
-    return g.op("Add", g.op("MatMul", x, _weight(layer.kernel)), _weight(layer.bias))
+    return _affine(g, x, _weight(layer.kernel), _weight(layer.bias))
+
+
+def _affine(g: OnnxGraph, x: Value, kernel: np.ndarray, bias: np.ndarray) -> str:
+    """Write `x @ kernel + bias` over a matrix, which ONNX Runtime computes in one operation."""
+    size, units = kernel.shape
+    flat = g.op("Add", g.op("MatMul", g.reshape(x, -1, size), kernel), bias)
+    shape = g.op("Concat", g.op("Shape", x, end=-1), np.array([units]), axis=0)
+    return g.op("Reshape", flat, shape)
 
 
 def _norm(g: OnnxGraph, layer: Any, x: Value) -> str:
@@ -102,14 +112,14 @@ def _gelu(g: OnnxGraph, x: str) -> str:
     return g.op("Gelu", x)
 
 
-def _characters(g: OnnxGraph, layer: Any, ids: str, places: int) -> str:
+def _characters(g: OnnxGraph, layer: Any, ids: str, places: int | None) -> str:
     """Write a character encoder: int (N, C) to float (N, output_dim), 0 for a token without characters."""
     real = g.op("Not", g.op("Equal", ids, np.array(0, np.int32)))
     vectors = g.op("Gather", _weight(layer.embedding.embeddings), ids, axis=0)
     vectors = _zero_padding(g, vectors, real)
     if isinstance(layer, CharacterCNN):
         encoded = _character_cnn(g, layer, vectors, real)
-    elif isinstance(layer, CharacterAttentionPooling):
+    elif isinstance(layer, CharacterAttentionPooling) and places is not None:
         encoded = _character_attention(g, layer, vectors, real, places)
     elif isinstance(layer, CharacterBiLSTM):
         lengths = _lengths(g, real)
@@ -122,14 +132,14 @@ def _characters(g: OnnxGraph, layer: Any, ids: str, places: int) -> str:
 
 
 def _character_cnn(g: OnnxGraph, layer: CharacterCNN, vectors: str, real: str) -> str:
-    answers = _convolve(g, [convolution.kernel for convolution in layer.convolutions], vectors)
+    kernels = [convolution.kernel for convolution in layer.convolutions]
+    answers = _convolve(g, kernels, vectors, _weight(layer.bias))
     answers = g.op("Where", g.op("Unsqueeze", real, np.array([2])), answers, MASKED_SCORE)
-    pooled = g.op("ReduceMax", answers, np.array([1]), keepdims=0)
-    return g.op("Relu", g.op("Add", pooled, _weight(layer.bias)))
+    return g.op("Relu", g.op("ReduceMax", answers, np.array([1]), keepdims=0))
 
 
-def _convolve(g: OnnxGraph, kernels: Sequence[Any], x: str) -> str:
-    """Write convolutions over time without bias, zero-padded: (N, T, D) to (N, T, filters of all kernels).
+def _convolve(g: OnnxGraph, kernels: Sequence[Any], x: str, bias: np.ndarray) -> str:
+    """Write convolutions over time, zero-padded: (N, T, D) to (N, T, filters of all kernels).
 
     One matrix product over shifted copies of the input is faster than ONNX Runtime's `Conv`. Kernels of
     several sizes are filled up with zeros to one size.
@@ -143,12 +153,12 @@ def _convolve(g: OnnxGraph, kernels: Sequence[Any], x: str) -> str:
         x if shift == 0 else g.op("Pad", x, np.array([0, -shift, 0, 0, shift, 0]))
         for shift in range(-before, after + 1)
     ]
-    return g.op("MatMul", g.op("Concat", *shifted, axis=-1), kernel.reshape(-1, kernel.shape[-1]))
+    return _affine(g, g.op("Concat", *shifted, axis=-1), kernel.reshape(-1, kernel.shape[-1]), bias)
 
 
 def _convolution_step(g: OnnxGraph, layer: Any, x: str) -> str:
     """Write a convolution over time with gelu: (N, T, D) to (N, T, filters)."""
-    return _gelu(g, g.op("Add", _convolve(g, [layer.kernel], x), _weight(layer.bias)))
+    return _gelu(g, _convolve(g, [layer.kernel], x, _weight(layer.bias)))
 
 
 def _character_attention(
@@ -183,33 +193,33 @@ def _transformer_block(g: OnnxGraph, block: TransformerEncoderBlock, x: str, mas
 
 
 def _attention(g: OnnxGraph, layer: SelfAttention, x: str, mask: str) -> str:
+    """Write self-attention. Constant factors and sums are computed here and not in the graph."""
     heads, head_dim = layer.num_heads, layer.head_dim
     batch, length = g.size(x, 0), g.size(x, 1)
-
-    projections = (layer.query, layer.key, layer.value)
-    kernel, bias = (
-        np.concatenate([_weight(getattr(projection, name)) for projection in projections], axis=-1)
+    scale = np.float32(1 / math.sqrt(head_dim))
+    kernels, biases = (
+        [_weight(getattr(part, name)) for part in (layer.query, layer.key, layer.value)]
         for name in ("kernel", "bias")
     )
-    parts = g.reshape(g.op("Add", g.op("MatMul", x, kernel), bias), batch, length, 3 * heads, head_dim)
-    parts = g.op("Transpose", parts, perm=[0, 2, 1, 3])
+    kernels[0], biases[0] = kernels[0] * scale, biases[0] * scale
+    if layer.relative_positions:
+        biases[0] = biases[0] + _weight(layer.content_bias).reshape(-1) * scale
+    joint = _affine(g, x, np.concatenate(kernels, axis=-1), np.concatenate(biases))
+    parts = g.op("Transpose", g.reshape(joint, batch, length, 3 * heads, head_dim), perm=[0, 2, 1, 3])
     query, key, value = g.ops("Split", parts, outputs=3, axis=1, num_outputs=3)
+    scores = g.op("MatMul", query, g.op("Transpose", key, perm=[0, 1, 3, 2]))
     if layer.relative_positions:
         sine, cosine = _sinusoids(g, length, head_dim)
-        biased = g.op("Add", query, _weight(layer.distance_bias))
-        halves = np.array([head_dim // 2, head_dim // 2])
-        for_sine, for_cosine = g.ops("Split", biased, halves, outputs=2, axis=-1)
-        query = g.op(
+        change = (_weight(layer.distance_bias) - _weight(layer.content_bias)) * scale
+        for_sine, for_cosine = g.ops("Split", g.op("Add", query, change), outputs=2, axis=-1, num_outputs=2)
+        rotated = g.op(
             "Concat",
-            g.op("Add", query, _weight(layer.content_bias)),
             g.op("Add", g.op("Mul", for_sine, sine), g.op("Mul", for_cosine, cosine)),
             g.op("Sub", g.op("Mul", for_cosine, sine), g.op("Mul", for_sine, cosine)),
             axis=-1,
         )
-        places = g.op("Expand", g.op("Concat", cosine, sine, axis=-1), g.op("Shape", key))
-        key = g.op("Concat", key, places, axis=-1)
-    query = g.op("Mul", query, 1 / math.sqrt(head_dim))
-    scores = g.op("MatMul", query, g.op("Transpose", key, perm=[0, 1, 3, 2]))
+        places = g.op("Transpose", g.op("Concat", cosine, sine, axis=-1), perm=[1, 0])
+        scores = g.op("Add", scores, g.op("MatMul", rotated, places))
     scores = g.op("Where", g.op("Unsqueeze", mask, np.array([1, 2])), scores, MASKED_SCORE)
     context = g.op("MatMul", g.op("Softmax", scores, axis=-1), value)
     context = g.op("Transpose", context, perm=[0, 2, 1, 3])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from seqlab.modeling.characters import CharacterAttentionPooling
 from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
 from seqlab.modeling.encoders.transformer import TransformerEncoder
 from seqlab.modeling.tagger import Tagger
@@ -22,22 +23,29 @@ from seqlab.serving.onnx.onnx_layers import embed, lstm_gates, project_to_blocks
 def export_embedder(tagger: Tagger, path: Path, *, max_token_length: int) -> None:
     """Write the embedder and the encoder's first product: features of N types to their vectors.
 
-    Inputs are `token_ids`, int32 (N,), `char_ids`, int32 (N, C), and `shape_ids`, int32 (N,). The output
+    Inputs are `token_ids`, int32 (N,), `char_ids`, int32 (N, C), and `shape_ids`, int32 (N,). C is what the
+    longest type needs, or `max_token_length` if characters are pooled by attention. The output
     `vectors`, float32 (N, P), is what the encoder's first layer computes for each token alone: its input in a
     Transformer's blocks, or the gates of an LSTM in both directions before the recurrent part is added.
 
     Args:
         tagger: the trained tagger, computing in float32.
         path: the file to write.
-        max_token_length: C.
+        max_token_length: the characters of a token that are encoded.
 
     Raises:
         UnsupportedLayerError: the tagger has a layer that cannot be written as ONNX.
     """
     g = OnnxGraph()
-    inputs = {"token_ids": ("types",), "char_ids": ("types", max_token_length), "shape_ids": ("types",)}
+    needs_all = isinstance(tagger.embedder.character_encoder, CharacterAttentionPooling)
+    places = max_token_length if needs_all else "characters"
+    inputs: dict[str, tuple[int | str, ...]] = {
+        "token_ids": ("types",),
+        "char_ids": ("types", places),
+        "shape_ids": ("types",),
+    }
     rows = {name: g.op("Unsqueeze", name, np.array([0])) for name in inputs}
-    x = embed(g, tagger.embedder, rows, max_token_length=max_token_length)
+    x = embed(g, tagger.embedder, rows, max_token_length=max_token_length if needs_all else None)
     x = g.op("Squeeze", x, np.array([0]))
     encoder = tagger.encoder
     if isinstance(encoder, TransformerEncoder):

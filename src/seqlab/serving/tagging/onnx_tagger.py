@@ -72,6 +72,8 @@ class OnnxTagger:
                 remedy="it is damaged, or needs another version of ONNX Runtime: export it again "
                 "(`dvc repro`)",
             ) from error
+        shapes = {put.name: put.shape for put in self._embedder.get_inputs()}
+        self._needs_all_characters = isinstance(shapes["char_ids"][1], int)  # a dynamic size is a name
         self._tokenizer, self._features = TextTokenizer(rules), TokenFeatures(rules)
         self._decoder = TagDecoder(rules["decoding"])
         self._span_reader = None if rules["spans"] is None else SpanReader(rules["spans"])
@@ -148,7 +150,11 @@ class OnnxTagger:
         return logits
 
     def _embed(self, types: Sequence[str]) -> np.ndarray:
-        vectors: np.ndarray = self._embedder.run(None, self._features(types))[0]
+        features = self._features(types)
+        if not self._needs_all_characters:
+            longest = int(np.flatnonzero(features["char_ids"].any(axis=0))[-1]) + 1
+            features["char_ids"] = features["char_ids"][:, :longest]
+        vectors: np.ndarray = self._embedder.run(None, features)[0]
         return vectors
 
 

@@ -54,6 +54,7 @@ class TypeVectors:
             if (needed := len(self._rows) + 1 + len(new)) > self._capacity:
                 self._capacity = needed
                 self._restart()
+        new.sort(key=len)  # types of similar length need few columns of characters
         for first in range(0, len(new), _TOGETHER):
             types = new[first : first + _TOGETHER]
             row = len(self._rows) + 1
