@@ -77,31 +77,18 @@ def measure(task: str, changes: list[str], seed: int, *, dev_only: bool) -> dict
     Returns:
         Dev's scores, and test's, in percent.
     """
-    from seqlab.corpora.sources import fetch_source
     from seqlab.modeling.device import select_device
     from seqlab.params import parse_params
-    from seqlab.pipeline.preparing import prepare_task
 
     params = parse_params(changed(yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8")), changes))
-    corpus, section = params.corpus, params.task(task)
+    section = params.task(task)
     select_device(params.device)
     from seqlab.pipeline.evaluating import evaluate_task
     from seqlab.pipeline.training import train_task
 
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        manifest = fetch_source(
-            corpus.name,
-            scratch / "raw",
-            sample=corpus.sample.model_dump(),
-            files=corpus.files.model_dump(),
-            mirror=corpus.mirror,
-            downloads=REPOSITORY / "data" / "downloads",
-            dev_share=corpus.dev_share,
-            tag_repair=corpus.tag_repair,
-            task_columns={task: section.column},
-        )
-        prepare_task(scratch / "raw", scratch / "prepared", task=section)
+        manifest = prepare_corpus(params, task, scratch)
         wall, cpu = time.monotonic(), time.process_time()
         trained = train_task(scratch / "prepared", task=section, seed=seed)
         times = {"wall_s": round(time.monotonic() - wall), "cpu_s": round(time.process_time() - cpu)}
@@ -128,6 +115,27 @@ def measure(task: str, changes: list[str], seed: int, *, dev_only: bool) -> dict
     if "per_type" in test:
         row["test_span_f1_by_type"] = percent({t: s["span_f1"] for t, s in test["per_type"].items()})
     return row
+
+
+def prepare_corpus(params: Any, task: str, folder: Path) -> dict[str, Any]:
+    """Download the corpus into `folder/raw`, prepare it in `folder/prepared`, and return its manifest."""
+    from seqlab.corpora.sources import fetch_source
+    from seqlab.pipeline.preparing import prepare_task
+
+    corpus, section = params.corpus, params.task(task)
+    manifest: dict[str, Any] = fetch_source(
+        corpus.name,
+        folder / "raw",
+        sample=corpus.sample.model_dump(),
+        files=corpus.files.model_dump(),
+        mirror=corpus.mirror,
+        downloads=REPOSITORY / "data" / "downloads",
+        dev_share=corpus.dev_share,
+        tag_repair=corpus.tag_repair,
+        task_columns={task: section.column},
+    )
+    prepare_task(folder / "raw", folder / "prepared", task=section)
+    return manifest
 
 
 def changed(values: dict[str, Any], changes: list[str]) -> dict[str, Any]:

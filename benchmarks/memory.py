@@ -105,7 +105,6 @@ def iterate_epoch(prepared: Path) -> dict[str, float]:
         EpochPlanner(windows.length, buckets),
         seed=13,
         epoch=0,
-        auxiliary=bool(auxiliary),
         replaced=MentionReplacer(split, share=training.mention_replacement, seed=13).replaced(0),
     )
     batch_tokens = sum(float(sample_weight.numpy().sum()) for _, _, sample_weight in batches)

@@ -42,6 +42,8 @@ from typing import Any
 
 import yaml
 
+from accuracy import changed, prepare_corpus
+
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "training.json"
 PYTORCH = REPOSITORY / "benchmarks" / "peers" / "torch_taggers.py"
@@ -77,7 +79,13 @@ def main() -> None:
         spec = {"task": args.task, "changes": args.set, "epochs": args.epochs, "sentences": args.sentences}
         specs = {}
         for number, (side, tree) in enumerate(trees.items()):
-            specs[side] = {**spec, "tree": str(tree), "prepared": str(scratch / str(number))}
+            folder = scratch / str(number)
+            specs[side] = {
+                **spec,
+                "tree": str(tree),
+                "folder": str(folder),
+                "prepared": str(folder / "prepared"),
+            }
             specs[side]["section"] = run(sys.executable, __file__, {**specs[side], "step": "prepare"})
         for threads in args.threads:
             runs: dict[str, list[Any]] = {}
@@ -133,24 +141,8 @@ def worktree(revision: str) -> Iterator[Path]:
 
 def prepare(spec: dict[str, Any]) -> dict[str, Any]:
     """Download and prepare the corpus into the spec's folder; return the task's parameters."""
-    from seqlab.corpora.sources import fetch_source
-    from seqlab.pipeline.preparing import prepare_task
-
     params, section = parameters(spec)
-    corpus = params.corpus
-    with tempfile.TemporaryDirectory() as folder:
-        fetch_source(
-            corpus.name,
-            Path(folder) / "raw",
-            sample=corpus.sample.model_dump(),
-            files=corpus.files.model_dump(),
-            mirror=corpus.mirror,
-            downloads=REPOSITORY / "data" / "downloads",
-            dev_share=corpus.dev_share,
-            tag_repair=corpus.tag_repair,
-            task_columns={spec["task"]: section.column},
-        )
-        prepare_task(Path(folder) / "raw", Path(spec["prepared"]), task=section)
+    prepare_corpus(params, spec["task"], Path(spec["folder"]))
     if spec["sentences"] is not None:
         shorten(Path(spec["prepared"]) / "train", spec["sentences"])
     values: dict[str, Any] = section.model_dump(mode="json")
@@ -201,14 +193,7 @@ def parameters(spec: dict[str, Any]) -> tuple[Any, Any]:
     from seqlab.params import parse_params
 
     values = yaml.safe_load((Path(spec["tree"]) / "params.yaml").read_text("utf-8"))
-    training = values[spec["task"]]["training"]
-    for change in spec["changes"]:
-        key, _, value = change.partition("=")
-        *sections, last = key.split(".")
-        section = values
-        for name in sections:
-            section = section[name]
-        section[last] = yaml.safe_load(value)
+    training = changed(values, spec["changes"])[spec["task"]]["training"]
     if spec["epochs"]:
         training["epochs"] = spec["epochs"]
     training["patience"] = training["epochs"]

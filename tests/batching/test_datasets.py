@@ -31,7 +31,7 @@ BUCKETS = [Bucket(4, 3), Bucket(8, 2)]
 def training(split, windows, *, epoch=0, distinct_types=False, auxiliary=()):
     gatherer = BatchGatherer(split, windows, auxiliary=auxiliary, distinct_types=distinct_types)
     planner = EpochPlanner(windows.length, BUCKETS)
-    return training_dataset(gatherer, planner, seed=1, epoch=epoch, auxiliary=bool(auxiliary))
+    return training_dataset(gatherer, planner, seed=1, epoch=epoch)
 
 
 def evaluation(split, windows, *, buckets=BUCKETS, distinct_types=False):

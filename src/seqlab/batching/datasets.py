@@ -8,14 +8,16 @@ batch with rows of weight 0 that contain one token.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from seqlab.batching.buckets import Bucket
-from seqlab.batching.gathering import BatchGatherer, GatheredBatch
+from seqlab.batching.gathering import BatchGatherer
 from seqlab.batching.mention_replacement import ReplacedMentions
-from seqlab.batching.planning import EpochPlanner, plan_evaluation
+from seqlab.batching.planning import FILLING, EpochPlanner, PlannedBatch, plan_evaluation
 
 PREFETCHED = 4
 """Batches that wait for the training step."""
@@ -27,31 +29,33 @@ def training_dataset(
     *,
     seed: int,
     epoch: int,
-    auxiliary: bool = False,
     replaced: ReplacedMentions | None = None,
 ) -> tf.data.Dataset:
     """Batches `(features, tag_ids, sample_weight)` of one epoch, as in the batch contract.
+
+    If the gatherer has auxiliary columns, `tag_ids` is a pair: the task's tag ids and the columns' ids, int32
+    (B, T, columns).
 
     Args:
         gatherer: of the split's rows.
         planner: of the same rows.
         seed: with the epoch, fixes the order.
         epoch: counted from 0.
-        auxiliary: whether `tag_ids` is a pair: the task's tag ids and the auxiliary columns' ids, int32
-            (B, T, columns).
         replaced: mentions that replace others in this epoch.
     """
 
-    def batches() -> Iterator[tuple[Any, ...]]:
-        for planned in planner.batches(seed=seed, epoch=epoch):
-            batch = gatherer.gather(planned, replaced=replaced)
-            labels = (batch.tag_ids, batch.auxiliary_ids) if auxiliary else batch.tag_ids
-            yield batch.features, labels, batch.sample_weight
+    def element(planned: PlannedBatch) -> tuple[Any, ...]:
+        batch = gatherer.gather(planned, replaced=replaced)
+        has_columns = batch.auxiliary_ids.shape[-1] > 0
+        labels = (batch.tag_ids, batch.auxiliary_ids) if has_columns else batch.tag_ids
+        return batch.features, labels, batch.sample_weight
 
-    return _dataset(batches)
+    return _dataset(partial(planner.batches, seed=seed, epoch=epoch), element)
 
 
-def evaluation_dataset(gatherer: BatchGatherer, lengths: Any, buckets: Sequence[Bucket]) -> tf.data.Dataset:
+def evaluation_dataset(
+    gatherer: BatchGatherer, lengths: np.ndarray, buckets: Sequence[Bucket]
+) -> tf.data.Dataset:
     """Batches `(features, tag_ids, sample_weight, row_ids)` of all rows.
 
     `row_ids` is int64 (B,), -1 for a row that only fills the batch.
@@ -62,17 +66,20 @@ def evaluation_dataset(gatherer: BatchGatherer, lengths: Any, buckets: Sequence[
         buckets: the last one is at least as long as the longest row.
     """
 
-    def batches() -> Iterator[tuple[Any, ...]]:
-        for planned in plan_evaluation(lengths, buckets):
-            batch: GatheredBatch = gatherer.gather(planned)
-            yield batch.features, batch.tag_ids, batch.sample_weight, batch.row_ids
+    def element(planned: PlannedBatch) -> tuple[Any, ...]:
+        batch = gatherer.gather(planned)
+        return batch.features, batch.tag_ids, batch.sample_weight, batch.row_ids
 
-    return _dataset(batches)
+    return _dataset(partial(plan_evaluation, lengths, buckets), element)
 
 
-def _dataset(batches: Callable[[], Iterator[tuple[Any, ...]]]) -> tf.data.Dataset:
-    """Serve what `batches()` yields; all its elements have the structure and ranks of the first one."""
+def _dataset(
+    plan: Callable[[], Iterator[PlannedBatch]], element: Callable[[PlannedBatch], tuple[Any, ...]]
+) -> tf.data.Dataset:
+    """Serve the elements of the planned batches; all have the structure and ranks of a filling row's."""
     signature = tf.nest.map_structure(
-        lambda array: tf.TensorSpec((None,) * array.ndim, array.dtype), next(batches())
+        lambda array: tf.TensorSpec((None,) * array.ndim, array.dtype),
+        element(PlannedBatch(1, np.array([FILLING]))),
     )
-    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(PREFETCHED)
+    elements = tf.data.Dataset.from_generator(lambda: map(element, plan()), output_signature=signature)
+    return elements.prefetch(PREFETCHED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seqlab.batching.encoding import EncodedSplit
+from seqlab.batching.spans import SpanFinder
 from seqlab.tags import split_tag
 
 _TOKENS_AT_ONCE = 1 << 20
@@ -20,27 +21,16 @@ def continues_mention(split: EncodedSplit, start: int, stop: int) -> np.ndarray:
     Returns:
         bool (stop - start,).
     """
-    return _continues(*_read_tags(split, start, stop), split.offsets, start)
+    return _span_finder(split).continues(split.tag_ids[start:stop], _sentence_starts(split, start, stop))
 
 
-def _read_tags(split: EncodedSplit, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the prefix letter of each token, `<U1`, and the id of its entity type, 0 outside mentions."""
-    parts = [split_tag(tag) for tag in split.tags]
-    types = sorted({entity_type for _, entity_type in parts})  # the empty type comes first
-    prefixes = np.array([prefix for prefix, _ in parts])
-    type_of_tag = np.array([types.index(entity_type) for _, entity_type in parts], np.int32)
-    tag_ids = split.tag_ids[start:stop]
-    return prefixes[tag_ids], type_of_tag[tag_ids]
+def _span_finder(split: EncodedSplit) -> SpanFinder:
+    return SpanFinder([split_tag(tag) for tag in split.tags])
 
 
-def _continues(prefixes: np.ndarray, types: np.ndarray, offsets: np.ndarray, start: int) -> np.ndarray:
-    continues = np.zeros(len(prefixes), bool)
-    continues[1:] = np.isin(prefixes[1:], ["I", "E"]) & np.isin(prefixes[:-1], ["B", "I"])
-    continues[1:] &= types[1:] == types[:-1]
-    first = np.searchsorted(offsets, start)
-    sentence_starts = offsets[first : np.searchsorted(offsets, start + len(prefixes))] - start
-    continues[sentence_starts] = False
-    return continues
+def _sentence_starts(split: EncodedSplit, start: int, stop: int) -> np.ndarray:
+    """Return where sentences start, counted from `start`."""
+    return split.offsets[slice(*np.searchsorted(split.offsets, (start, stop)))] - start
 
 
 def find_mentions(split: EncodedSplit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -51,18 +41,15 @@ def find_mentions(split: EncodedSplit) -> tuple[np.ndarray, np.ndarray, np.ndarr
     Returns:
         int64 (mentions,), int32 (mentions,) and int32 (mentions,), ids that have no meaning outside.
     """
-    found = []
+    finder, found = _span_finder(split), []
     start, sentence = 0, 0
     while start < split.num_tokens:
         sentence = max(
             sentence + 1, int(np.searchsorted(split.offsets, start + _TOKENS_AT_ONCE, side="right")) - 1
         )
         stop = int(split.offsets[sentence])
-        prefixes, types = _read_tags(split, start, stop)
-        continues = _continues(prefixes, types, split.offsets, start)
-        begins = np.flatnonzero((prefixes != "O") & ~continues)
-        ends = np.flatnonzero((prefixes != "O") & ~np.append(continues[1:], False)) + 1
-        found.append((begins + start, (ends - begins).astype(np.int32), types[begins]))
+        begins, ends, types = finder.find(split.tag_ids[start:stop], _sentence_starts(split, start, stop))
+        found.append((begins + start, (ends - begins).astype(np.int32), types))
         start = stop
     starts, lengths, types = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return starts, lengths, types

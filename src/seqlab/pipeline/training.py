@@ -13,11 +13,11 @@ import numpy as np
 
 from seqlab.batching.auxiliary import read_auxiliary
 from seqlab.batching.buckets import choose_buckets, cut_windows
-from seqlab.batching.datasets import evaluation_dataset, training_dataset
+from seqlab.batching.datasets import training_dataset
 from seqlab.batching.encoding import read_encoded_split
 from seqlab.batching.gathering import BatchGatherer
 from seqlab.batching.mention_replacement import MentionReplacer, continues_mention
-from seqlab.batching.planning import EpochPlanner
+from seqlab.batching.planning import EpochPlanner, plan_evaluation
 from seqlab.evaluation.scores import score_sentences
 from seqlab.modeling.fit import FitResult, fit
 from seqlab.modeling.masks.proof import check_masks
@@ -157,7 +157,6 @@ def train_task(
             planner,
             seed=seed,
             epoch=epoch,
-            auxiliary=bool(auxiliary),
             replaced=replacer.replaced(epoch) if replacer else None,
         )
 
@@ -192,8 +191,8 @@ def train_task(
         "tokens_per_s": tokens / duration_s,
         "dev": {name: best[name] for name in dev_scores},
     }
-    gatherer = BatchGatherer(dev, dev_windows)
-    sample = next(iter(evaluation_dataset(gatherer, dev_windows.length, dev_buckets)))[0]
+    dev_batch = next(plan_evaluation(dev_windows.length, dev_buckets))
+    sample = BatchGatherer(dev, dev_windows).gather(dev_batch).features
     return TrainedTask(tagger=tagger, result=result, summary=summary, sample=sample)
 
 

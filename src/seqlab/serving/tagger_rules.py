@@ -10,16 +10,9 @@ import numpy as np
 from seqlab.batching.encoding import FeatureEncoder
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.modeling.heads.crf_head import CRFHead
-from seqlab.serving.graph.code_points import (
-    APOSTROPHE,
-    BREAK,
-    SPACE,
-    category_ranges,
-    normal_forms,
-    ranges,
-    token_kinds,
-)
+from seqlab.serving.graph.code_points import category_ranges, normal_forms, ranges, token_kinds
 from seqlab.serving.graph.tokenizer import ABBREVIATIONS, BEFORE_NUMBERS
+from seqlab.serving.token_boundaries import APOSTROPHE, BREAK, SPACE
 from seqlab.tags import split_tag
 
 

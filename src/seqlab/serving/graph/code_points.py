@@ -8,9 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seqlab.batching.features import character_class, fold_character
-
-SPACE, BREAK, APOSTROPHE, WORD = range(4)
-"""The kinds of characters that the tokeniser distinguishes."""
+from seqlab.serving.token_boundaries import APOSTROPHE, BREAK, SPACE, WORD
 
 _CHARACTERS = [chr(code_point) for code_point in range(0x40000)]
 """The first four planes: there are no letters, digits or punctuation beyond them."""

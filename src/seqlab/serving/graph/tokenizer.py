@@ -25,7 +25,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from seqlab.serving.graph.code_points import APOSTROPHE, BREAK, SPACE, WORD, category_ranges, token_kinds
+from seqlab.serving.graph.code_points import category_ranges, token_kinds
+from seqlab.serving.token_boundaries import SPACE, find_boundaries
 
 Tensor = Any
 
@@ -51,18 +52,36 @@ def _category(name: str) -> str:
 
 
 class _Characters:
-    """The characters of all texts, with a blank before each text and one at the end."""
+    """`token_boundaries.Characters` in a graph."""
+
+    may_contain_addresses = True
 
     def __init__(self, code_points: Tensor, kinds: Tensor) -> None:
         self.code_points, self.kinds = code_points, kinds
-        lower = (code_points >= ord("A")) & (code_points <= ord("Z"))
-        self.lower = tf.where(lower, code_points + 32, code_points)
+        upper = (code_points >= ord("A")) & (code_points <= ord("Z"))
+        self._lower = tf.where(upper, code_points + 32, code_points)
         self.is_space = kinds == SPACE
         self.is_digit = (code_points >= ord("0")) & (code_points <= ord("9"))
+        self._chunk = tf.cumsum(tf.cast(self.is_space, tf.int32))
 
     def is_any(self, characters: str) -> Tensor:
-        found = [self.lower == ord(character) for character in characters]
+        found = [self._lower == ord(character) for character in characters]
         return tf.reduce_any(tf.stack(found), axis=0)
+
+    def at(self, values: Tensor, distance: int) -> Tensor:
+        return _at(values, distance)
+
+    def to_int(self, flags: Tensor) -> Tensor:
+        return tf.cast(flags, tf.int32)
+
+    def cumsum(self, values: Tensor) -> Tensor:
+        return tf.cumsum(values)
+
+    def chunk_min(self, values: Tensor) -> Tensor:
+        return tf.gather(tf.math.segment_min(values, self._chunk), self._chunk)
+
+    def chunk_max(self, values: Tensor) -> Tensor:
+        return tf.gather(tf.math.segment_max(values, self._chunk), self._chunk)
 
 
 def _at(flags: Tensor, distance: int) -> Tensor:
@@ -104,7 +123,7 @@ class GraphTokenizer(tf.Module):
         code_points = tf.concat([tf.concat([blank, decoded], axis=1).values, [ord(" ")]], axis=0)
         kinds = tf.gather(self._kinds, tf.minimum(code_points, tf.size(self._kinds) - 1))
         characters = _Characters(code_points, kinds)
-        is_space, boundaries = characters.is_space, _boundaries(characters)
+        is_space, boundaries = characters.is_space, find_boundaries(characters)
         begins = tf.where(~is_space & boundaries)[:, 0]
         next_begins = tf.where(~is_space & _at(is_space | boundaries, 1))[:, 0] + 1
         text_starts = tf.cumsum(counts + 1, exclusive=True)
@@ -147,62 +166,6 @@ class GraphTokenizer(tf.Module):
         joins = _at(known, -1) | (_at(initial, -1) & word_follows)
         joins |= _at(kinds == _BEFORE_NUMBER, -1) & number_follows
         return adjacent & (tokens == ".") & joins
-
-
-def _boundaries(c: _Characters) -> Tensor:
-    """Return whether a token begins at each non-blank character, before abbreviations are joined."""
-    is_break, is_word = c.kinds == BREAK, c.kinds == WORD
-    inner = _inside_address(c)
-    equals_previous, equals_next = (c.code_points == _at(c.code_points, i) for i in (-1, 1))
-    is_run = c.is_any(".-'`!?$<>") & (equals_previous | equals_next)
-    apostrophe = (c.kinds == APOSTROPHE) & ~is_run
-    period = c.is_any(".") & ~is_run
-    final_period = period & _at(c.is_space | is_break | (c.kinds == APOSTROPHE) | is_run, 1)
-    ends_word = c.is_space | is_break | (c.kinds == APOSTROPHE) | final_period | is_run
-
-    short = _at(c.is_any("smd"), 1) & _at(ends_word, 2)
-    first, second = _at(c.lower, 1), _at(c.lower, 2)
-    pairs = [(first == ord(pair[0])) & (second == ord(pair[1])) for pair in ("re", "ve", "ll")]
-    long = tf.reduce_any(tf.stack(pairs), axis=0) & _at(ends_word, 3)
-    clitic = apostrophe & (short | long)
-    negation = apostrophe & _at(c.is_any("n"), -1) & _at(c.is_any("t"), 1) & _at(ends_word, 2)
-    continues = is_word & ~final_period & ~is_run
-    inside_word = apostrophe & _at(continues, -1) & _at(continues, 1)
-
-    between_digits = c.is_any(",:") & _at(c.is_digit, -1) & _at(c.is_digit, 1)
-    letter = is_word & ~c.is_any(".-@#*/\\_") & ~c.is_digit
-    between_letters = c.is_any("&") & _at(letter, -1) & _at(letter, 1)
-    alone = is_break & ~is_run & ~between_digits & ~between_letters
-    alone |= final_period | (apostrophe & ~clitic & ~negation & ~inside_word)
-    run_edge = (is_run | _at(is_run, -1)) & ~equals_previous
-    begins = alone | _at(alone, -1) | run_edge | clitic | _at(negation, 1)
-    smiley = _begins_smiley(c)
-    joined = (inner & _at(inner, -1)) | _at(smiley, -1) | _at(smiley, -2)
-    return _at(c.is_space, -1) | (begins & ~joined)
-
-
-def _begins_smiley(c: _Characters) -> Tensor:
-    """Return whether a smiley between blanks begins at each character: eyes, optional nose, mouth."""
-    eyes = c.is_any(":;=") & _at(c.is_space, -1)
-    mouth = c.is_any("()[]dp/|")
-    without_nose = _at(mouth, 1) & _at(c.is_space, 2)
-    return eyes & (without_nose | (_at(c.is_any("-"), 1) & _at(mouth, 2) & _at(c.is_space, 3)))
-
-
-def _inside_address(c: _Characters) -> Tensor:
-    """Return whether each character is in an address, between its first and last word character."""
-    is_word = c.kinds == WORD
-    core = is_word & ~c.is_any(".-*")
-    chunk = tf.cumsum(tf.cast(c.is_space, tf.int32))
-    seen = tf.cumsum(tf.cast(core, tf.int32))
-    first = tf.gather(tf.math.segment_min(seen - tf.cast(core, tf.int32), chunk), chunk)
-    last = tf.gather(tf.math.segment_max(seen, chunk), chunk)
-    within = (seen > first) & ((seen < last) | core)
-    slash = c.is_any("/")
-    marks = c.is_any(":") & _at(slash, 1) & _at(slash, 2)
-    marks |= c.is_any("@") & _at(is_word, -1) & _at(is_word, 1)
-    marks &= within & (seen < last)
-    return within & (tf.gather(tf.math.segment_max(tf.cast(marks, tf.int32), chunk), chunk) > 0)
 
 
 def _byte_offsets(texts: Tensor, offsets: tf.RaggedTensor) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seqlab.batching.spans import SpanFinder
 from seqlab.serving.tagging.tagged_text import TaggedSpan
 
 
@@ -165,28 +166,16 @@ class SpanReader:
     """
 
     def __init__(self, tags: Sequence[tuple[str, str]]) -> None:
-        self._types = [entity_type for _, entity_type in tags]
-        ids = {entity_type: i for i, entity_type in enumerate(self._types)}
-        self._type_ids = np.array([ids[entity_type] for entity_type in self._types])
-        self._is_inside = np.array([prefix != "O" for prefix, _ in tags])
-        self._continues = np.array([prefix in "IE" for prefix, _ in tags])
-        self._may_be_continued = np.array([prefix in "BI" for prefix, _ in tags])
+        self._finder = SpanFinder(tags)
 
     def __call__(self, tag_ids: np.ndarray, row_lengths: np.ndarray) -> list[list[TaggedSpan]]:
         """Return the spans of each of B sentences with tag ids, int (N,), and row lengths, int64 (B,)."""
         row_starts = np.cumsum(row_lengths) - row_lengths
-        is_inside, types = self._is_inside[tag_ids], self._type_ids[tag_ids]
-        continues = np.zeros(len(tag_ids), np.bool_)
-        continues[1:] = (
-            self._continues[tag_ids[1:]] & self._may_be_continued[tag_ids[:-1]] & (types[1:] == types[:-1])
-        )
-        continues[row_starts[row_lengths > 0]] = False
-        starts = np.flatnonzero(is_inside & ~continues)
-        ends = np.flatnonzero(is_inside & ~np.append(continues[1:], False)) + 1
+        starts, ends, types = self._finder.find(tag_ids, row_starts[row_lengths > 0])
         rows = np.searchsorted(np.cumsum(row_lengths), starts, side="right")
         spans: list[list[TaggedSpan]] = [[] for _ in row_lengths]
         offset = row_starts[rows]
-        columns = (rows, types[starts], starts - offset, ends - offset)
+        columns = (rows, types, starts - offset, ends - offset)
         for row, kind, start, end in zip(*(column.tolist() for column in columns), strict=True):
-            spans[row].append(TaggedSpan(self._types[kind], start, end))
+            spans[row].append(TaggedSpan(self._finder.entity_types[kind], start, end))
         return spans

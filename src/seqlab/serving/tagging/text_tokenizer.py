@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_SPACE, _BREAK, _APOSTROPHE, _WORD = range(4)
+from seqlab.serving.token_boundaries import APOSTROPHE, BREAK, SPACE, WORD, find_boundaries
+
 _DELETE = 127
 """A code point of no rule, which stands for every character beyond ASCII."""
 
@@ -29,7 +30,7 @@ class TokenizedTexts(NamedTuple):
 
 
 class TextTokenizer:
-    """Tokenise texts by the rules in `serving/graph/tokenizer.py`.
+    """Tokenise texts by the rules in the docstring of `serving.graph.tokenizer`.
 
     Args:
         rules: the content of `tagger.json`.
@@ -37,9 +38,9 @@ class TextTokenizer:
 
     def __init__(self, rules: Mapping[str, Any]) -> None:
         tokenizer = rules["tokenizer"]
-        kinds = {"space": _SPACE, "break": _BREAK, "apostrophe": _APOSTROPHE}
+        kinds = {"space": SPACE, "break": BREAK, "apostrophe": APOSTROPHE}
         last = max(ranges[-1][1] for ranges in (tokenizer[name] for name in kinds) if ranges)
-        self._kinds = np.full(last + 2, _WORD, np.int8)
+        self._kinds = np.full(last + 2, WORD, np.int8)
         for name, kind in kinds.items():
             for first, stop in tokenizer[name]:
                 self._kinds[first : stop + 1] = kind
@@ -56,10 +57,10 @@ class TextTokenizer:
     def __call__(self, texts: Sequence[str]) -> TokenizedTexts:
         """Tokenise texts, which contain no surrogates."""
         joined = "".join([f" {text}" for text in texts]) + " "
-        characters = _Characters(np.frombuffer(joined.encode("utf-32-le"), np.uint32), self._kinds)
-        is_space, boundaries = characters.is_space, _boundaries(characters, joined)
+        characters = _Characters(joined, self._kinds)
+        is_space, boundaries = characters.is_space, find_boundaries(characters)
         begins = np.flatnonzero(~is_space & boundaries)
-        ends = np.flatnonzero(~is_space & _at(is_space | boundaries, 1)) + 1
+        ends = np.flatnonzero(~is_space & characters.at(is_space | boundaries, 1)) + 1
         counts = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
         text_starts = np.cumsum(counts) - counts
         rows = np.searchsorted(text_starts, begins, side="right") - 1
@@ -102,87 +103,45 @@ def character_class(ranges: Sequence[Sequence[int]]) -> str:
 
 
 class _Characters:
-    """The characters of all texts, with a blank before each text and one at the end."""
+    """`token_boundaries.Characters` in NumPy."""
 
-    def __init__(self, code_points: np.ndarray, kinds: np.ndarray) -> None:
-        self.code_points = code_points
-        self.kinds = kinds[np.minimum(code_points, len(kinds) - 1)]
-        self.is_space = self.kinds == _SPACE
-        self._ascii = np.minimum(code_points, _DELETE).astype(np.uint8)
+    def __init__(self, joined: str, kinds: np.ndarray) -> None:
+        self.code_points = np.frombuffer(joined.encode("utf-32-le"), np.uint32)
+        self.kinds = kinds[np.minimum(self.code_points, len(kinds) - 1)]
+        self._ascii = np.minimum(self.code_points, _DELETE).astype(np.uint8)
+        self.is_space = self.kinds == SPACE
+        self.is_digit = self.is_any("0123456789")
+        self.may_contain_addresses = "://" in joined or "@" in joined
 
     def is_any(self, characters: str) -> np.ndarray:
-        """Return whether each character is one of these, in lower or upper case, bool (characters,)."""
         table = np.zeros(_DELETE + 1, np.bool_)
         table[[ord(c) for c in characters + characters.upper()]] = True
         return table[self._ascii]
 
-    @property
-    def is_digit(self) -> np.ndarray:
-        return self.is_any("0123456789")
+    @staticmethod
+    def at(values: np.ndarray, distance: int) -> np.ndarray:
+        shifted = np.zeros_like(values)
+        if distance > 0:
+            shifted[:-distance] = values[distance:]
+        else:
+            shifted[-distance:] = values[:distance]
+        return shifted
 
+    @staticmethod
+    def to_int(flags: np.ndarray) -> np.ndarray:
+        return flags.astype(np.int64)
 
-def _at(flags: np.ndarray, distance: int) -> np.ndarray:
-    """Return `flags` shifted by `distance`: entry i is `flags[i + distance]`, False (0) beyond the edges."""
-    shifted = np.zeros_like(flags)
-    if distance > 0:
-        shifted[:-distance] = flags[distance:]
-    else:
-        shifted[-distance:] = flags[:distance]
-    return shifted
+    @staticmethod
+    def cumsum(values: np.ndarray) -> np.ndarray:
+        return np.cumsum(values)
 
+    def chunk_min(self, values: np.ndarray) -> np.ndarray:
+        return self._by_chunk(np.minimum, values)
 
-def _boundaries(c: _Characters, joined: str) -> np.ndarray:
-    """Return whether a token begins at each non-blank character, before abbreviations are joined."""
-    is_break, is_word, is_apostrophe = (c.kinds == kind for kind in (_BREAK, _WORD, _APOSTROPHE))
-    equals_next = c.code_points == _at(c.code_points, 1)
-    equals_previous = c.code_points == _at(c.code_points, -1)
-    is_run = c.is_any(".-'`!?$<>") & (equals_previous | equals_next)
-    apostrophe = is_apostrophe & ~is_run
-    period = c.is_any(".") & ~is_run
-    final_period = period & _at(c.is_space | is_break | is_apostrophe | is_run, 1)
-    ends_word = c.is_space | is_break | is_apostrophe | final_period | is_run
+    def chunk_max(self, values: np.ndarray) -> np.ndarray:
+        return self._by_chunk(np.maximum, values)
 
-    short = _at(c.is_any("smd"), 1) & _at(ends_word, 2)
-    pairs = [_at(c.is_any(pair[0]), 1) & _at(c.is_any(pair[1]), 2) for pair in ("re", "ve", "ll")]
-    clitic = apostrophe & (short | ((pairs[0] | pairs[1] | pairs[2]) & _at(ends_word, 3)))
-    negation = apostrophe & _at(c.is_any("n"), -1) & _at(c.is_any("t"), 1) & _at(ends_word, 2)
-    continues = is_word & ~final_period & ~is_run
-    inside_word = apostrophe & _at(continues, -1) & _at(continues, 1)
-
-    between_digits = c.is_any(",:") & _at(c.is_digit, -1) & _at(c.is_digit, 1)
-    letter = is_word & ~c.is_any(".-@#*/\\_") & ~c.is_digit
-    between_letters = c.is_any("&") & _at(letter, -1) & _at(letter, 1)
-    alone = is_break & ~is_run & ~between_digits & ~between_letters
-    alone |= final_period | (apostrophe & ~clitic & ~negation & ~inside_word)
-    run_edge = (is_run | _at(is_run, -1)) & ~equals_previous
-    begins = alone | _at(alone, -1) | run_edge | clitic | _at(negation, 1)
-    smiley = _begins_smiley(c)
-    joins = _at(smiley, -1) | _at(smiley, -2)
-    if "://" in joined or "@" in joined:
-        inner = _inside_address(c)
-        joins |= inner & _at(inner, -1)
-    return _at(c.is_space, -1) | (begins & ~joins)
-
-
-def _begins_smiley(c: _Characters) -> np.ndarray:
-    """Return whether a smiley between blanks begins at each character: eyes, optional nose, mouth."""
-    eyes = c.is_any(":;=") & _at(c.is_space, -1)
-    mouth = c.is_any("()[]dp/|")
-    without_nose = _at(mouth, 1) & _at(c.is_space, 2)
-    return eyes & (without_nose | (_at(c.is_any("-"), 1) & _at(mouth, 2) & _at(c.is_space, 3)))
-
-
-def _inside_address(c: _Characters) -> np.ndarray:
-    """Return whether each character is in an address, between its first and last word character."""
-    is_word = c.kinds == _WORD
-    core = is_word & ~c.is_any(".-*")
-    chunk_starts, chunk = np.flatnonzero(c.is_space), np.cumsum(c.is_space) - 1
-    seen = np.cumsum(core)
-    first = np.minimum.reduceat(seen - core, chunk_starts)[chunk]
-    last = np.maximum.reduceat(seen, chunk_starts)[chunk]
-    within = (seen > first) & ((seen < last) | core)
-    slash = c.is_any("/")
-    marks = c.is_any(":") & _at(slash, 1) & _at(slash, 2)
-    marks |= c.is_any("@") & _at(is_word, -1) & _at(is_word, 1)
-    marks &= within & (seen < last)
-    return within & np.logical_or.reduceat(marks, chunk_starts)[chunk]
+    def _by_chunk(self, reduction: np.ufunc, values: np.ndarray) -> np.ndarray:
+        starts = np.flatnonzero(self.is_space)
+        result: np.ndarray = reduction.reduceat(values, starts)[np.cumsum(self.is_space) - 1]
+        return result

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-UNKNOWN_ID = 1
+from seqlab.tags import UNKNOWN_ID
+
 _LONG_RUN = re.compile(r"(.)\1\1+", re.DOTALL)
 
 
