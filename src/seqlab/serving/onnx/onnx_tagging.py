@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -77,11 +80,24 @@ def frequent_types(encoder: FeatureEncoder) -> list[str]:
 
 def _quantize(source: Path, target: Path) -> None:
     """Write the weights of matrix products as int8; their inputs are quantised while they are computed."""
-    quantize_dynamic(
-        str(source),
-        str(target),
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-        op_types_to_quantize=["MatMul"],
-        extra_options={"EnableSubgraph": True, "MatMulConstBOnly": True},
-    )
+    with _without_warnings():
+        quantize_dynamic(
+            str(source),
+            str(target),
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            op_types_to_quantize=["MatMul"],
+            extra_options={"EnableSubgraph": True, "MatMulConstBOnly": True},
+        )
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Hide ONNX Runtime's advice to pre-process the graph, which nobody who runs the stage can follow."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
