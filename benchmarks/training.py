@@ -107,8 +107,7 @@ def main() -> None:
 def run(python: Path | str, script: Path | str, spec: dict[str, Any]) -> Any:
     """Run a step in a new process, with the code of the spec's tree, and return what it prints."""
     threads = str(spec.get("threads", 1))
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    environment = os.environ | dict.fromkeys(names, threads)
+    environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads)
     environment |= {"PYTHONPATH": str(Path(spec["tree"]) / "src")}
     environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     cores = sorted(os.sched_getaffinity(0))[: spec.get("threads")]
@@ -164,6 +163,9 @@ def shorten(split: Path, sentences: int) -> None:
 
 def train(spec: dict[str, Any]) -> dict[str, Any]:
     """Train with this project's code; return its times, its scores on dev and its number of parameters."""
+    from seqlab.modeling.device import select_device
+
+    select_device("cpu")
     from seqlab.pipeline.training import train_task
 
     _, section = parameters(spec)

@@ -9,6 +9,19 @@ from seqlab.errors import SeqlabError
 from seqlab.modeling.device import quiet_tensorflow, select_device
 
 
+@pytest.fixture(autouse=True)
+def threads(monkeypatch):
+    """The numbers of threads that are set; TensorFlow refuses to change them once it computes."""
+    chosen = {}
+    for name in ("inter", "intra"):
+        monkeypatch.delenv(f"TF_NUM_{name.upper()}OP_THREADS", raising=False)
+        setter = f"set_{name}_op_parallelism_threads"
+        monkeypatch.setattr(
+            tf.config.threading, setter, lambda number, name=name: chosen.update({name: number})
+        )
+    return chosen
+
+
 def test_messages_below_python_are_discarded(capfd):
     with quiet_tensorflow():
         os.write(2, b"message\n")
@@ -29,6 +42,19 @@ def test_messages_are_written_if_the_block_raises(capfd):
 
 def test_cpu_is_selected():
     assert select_device("cpu") == "cpu"
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(1, (1, 1)), (2, (2, 1)), (8, (2, 4)), (9, (2, 4))])
+def test_two_operations_share_the_cores(threads, monkeypatch, cores, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
+    select_device("auto")
+    assert (threads["inter"], threads["intra"]) == expected
+
+
+def test_chosen_numbers_of_threads_are_kept(threads, monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
+    select_device("cpu")
+    assert not threads
 
 
 def test_a_missing_gpu_is_an_error_with_a_remedy(monkeypatch):

@@ -10,6 +10,7 @@ from keras import ops
 
 from seqlab.modeling.characters import CharacterAttentionPooling, CharacterBiLSTM, CharacterCNN
 from seqlab.modeling.configured_layer import ConfiguredLayer
+from seqlab.modeling.layers import Dropout
 from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_padding
 from seqlab.modeling.token_embedding import ShapeOneHot, TokenEmbedding
 
@@ -81,7 +82,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
         self.shape_one_hot = None
         if shape_vocabulary_size:
             self.shape_one_hot = ShapeOneHot(vocabulary_size=shape_vocabulary_size, **options)
-        self.dropout_layer = keras.layers.Dropout(dropout, **options)
+        self.dropout_layer = Dropout(dropout, **options)
 
     def _character_encoder(self, **options: Any) -> keras.layers.Layer | None:
         filters = self.character_filters

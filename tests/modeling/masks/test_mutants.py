@@ -94,6 +94,15 @@ EQUIVALENT = {
     "the end scores are missing at every length": [
         "with_boundary_scores: scores = emissions + ops.where(all_true(has_next)[..., None], 0.0, end_scores)",
     ],
+    "only the loss changes, which test_linear_chain.py and test_crf_head.py compare with brute force": [
+        "log_partition: is_single, lambda: _single_path(*scores, all_true(path)), lambda: _forward_backward(*scores, mask)",
+        "log_partition: is_single, lambda: _single_path(*scores, path), lambda: _forward_backward(*scores, all_true(mask))",
+    ],
+    "the forward-backward algorithm runs instead of the sum over one path, with the same result": [
+        'log_partition: is_single = ops.all(ops.equal(ops.sum(ops.cast(all_true(path), "int32"), axis=-1), ops.cast(mask, "int32")))',
+        'log_partition: is_single = ops.all(ops.equal(ops.sum(ops.cast(path, "int32"), axis=-1), ops.cast(all_true(mask), "int32")))',
+        "log_partition: path = ops.logical_and(possible, all_true(mask)[..., None])",
+    ],
     "only gradients change, which test_linear_chain.py and test_crf_head.py compare with brute force": [
         "_forward_backward: transition_counts = ops.sum(ops.where(all_true(is_real)[..., None], pair_probabilities, 0.0), axis=0)",
     ],

@@ -11,6 +11,7 @@ from keras import ops
 from seqlab.errors import SeqlabError
 from seqlab.modeling.configured_layer import ConfiguredLayer
 from seqlab.modeling.encoders.positions import sinusoids
+from seqlab.modeling.layers import Dropout
 from seqlab.modeling.masks.masked_ops import Shape, Tensor, masked_softmax, zero_padding
 
 
@@ -62,7 +63,7 @@ class SelfAttention(ConfiguredLayer):
         self.key = keras.layers.Dense(dim, name="key", **options)
         self.value = keras.layers.Dense(dim, name="value", **options)
         self.output_projection = keras.layers.Dense(dim, name="output_projection", **options)
-        self.weight_dropout = keras.layers.Dropout(self.dropout, name="weight_dropout", **options)
+        self.weight_dropout = Dropout(self.dropout, name="weight_dropout", **options)
         for projection in (self.query, self.key, self.value, self.output_projection):
             projection.build(input_shape)
         if self.relative_positions:
@@ -74,7 +75,7 @@ class SelfAttention(ConfiguredLayer):
             self.distance_bias = self.add_weight(name="distance_bias", **bias)
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
-        query, key, value = (self._split_heads(f(x)) for f in (self.query, self.key, self.value))
+        query, key, value = self._project(x)
         if self.relative_positions:
             query, key = self._with_distance(query, key)
         query = query * ops.cast(1 / math.sqrt(self.head_dim), query.dtype)
@@ -84,11 +85,15 @@ class SelfAttention(ConfiguredLayer):
         context = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
         return zero_padding(self.output_projection(ops.reshape(context, ops.shape(x))), mask)
 
-    def _split_heads(self, x: Tensor) -> Tensor:
-        """(B, T, D) to (B, H, T, D / H)."""
+    def _project(self, x: Tensor) -> list[Tensor]:
+        """Return queries, keys and values, (B, H, T, D / H), from one matrix product, faster than three."""
+        projections = (self.query, self.key, self.value)
+        kernel = ops.concatenate([projection.kernel for projection in projections], axis=1)
+        bias = ops.concatenate([projection.bias for projection in projections], axis=0)
         shape = ops.shape(x)
-        x = ops.reshape(x, (shape[0], shape[1], self.num_heads, self.head_dim))
-        return ops.transpose(x, (0, 2, 1, 3))
+        x = ops.add(ops.matmul(x, kernel), bias)
+        x = ops.transpose(ops.reshape(x, (*shape[:2], 3, self.num_heads, self.head_dim)), (2, 0, 3, 1, 4))
+        return ops.unstack(x, 3)
 
     def _with_distance(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
         """Return queries and keys (B, H, T, 2 D / H) whose products are content plus distance."""

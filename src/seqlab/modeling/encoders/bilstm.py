@@ -9,6 +9,7 @@ from keras import ops
 
 from seqlab.modeling.configured_layer import ConfiguredLayer
 from seqlab.modeling.encoders.recurrence import lstm_states
+from seqlab.modeling.layers import Dropout
 from seqlab.modeling.masks.masked_ops import Shape, Tensor, with_first_position, zero_padding
 
 
@@ -48,7 +49,7 @@ class BiLSTMEncoder(ConfiguredLayer):
             layer = keras.layers.Bidirectional(lstm, name=f"bilstm_{index}", **options)
             layer.build(shape)
             self.recurrent_layers.append(layer)
-            self.dropouts.append(keras.layers.Dropout(self.dropout, name=f"dropout_{index}", **options))
+            self.dropouts.append(Dropout(self.dropout, name=f"dropout_{index}", **options))
             shape = self.compute_output_shape(shape)
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
 from seqlab.errors import SeqlabError
 from seqlab.modeling.configured_layer import ConfiguredLayer
 from seqlab.modeling.encoders.attention import SelfAttention
 from seqlab.modeling.encoders.positions import PositionEmbedding
+from seqlab.modeling.layers import Dropout, LayerNorm, gelu
 from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_padding
 
 POSITIONS = ("absolute", "sinusoidal", "relative")
@@ -43,16 +43,16 @@ class ConvolutionBlock(ConfiguredLayer):
 
     def build(self, input_shape: Shape) -> None:
         options = {"dtype": self.dtype_policy}
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="norm", **options)
+        self.norm = LayerNorm(name="norm", **options)
         self.convolution = keras.layers.Conv1D(
             input_shape[-1], self.kernel_size, padding="same", name="convolution", **options
         )
-        self.output_dropout = keras.layers.Dropout(self.dropout, name="output_dropout", **options)
+        self.output_dropout = Dropout(self.dropout, name="output_dropout", **options)
         self.norm.build(input_shape)
         self.convolution.build(input_shape)
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
-        step = ops.gelu(self.convolution(zero_padding(self.norm(x), mask)), approximate=False)
+        step = gelu(self.convolution(zero_padding(self.norm(x), mask)))
         return zero_padding(x + self.output_dropout(step, training=training), mask)
 
 
@@ -78,17 +78,17 @@ class FeedForwardBlock(ConfiguredLayer):
 
     def build(self, input_shape: Shape) -> None:
         options = {"dtype": self.dtype_policy}
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="norm", **options)
-        self.inner = keras.layers.Dense(self.intermediate_dim, activation="gelu", name="inner", **options)
-        self.inner_dropout = keras.layers.Dropout(self.dropout, name="inner_dropout", **options)
+        self.norm = LayerNorm(name="norm", **options)
+        self.inner = keras.layers.Dense(self.intermediate_dim, name="inner", **options)
+        self.inner_dropout = Dropout(self.dropout, name="inner_dropout", **options)
         self.outer = keras.layers.Dense(input_shape[-1], name="outer", **options)
-        self.output_dropout = keras.layers.Dropout(self.dropout, name="output_dropout", **options)
+        self.output_dropout = Dropout(self.dropout, name="output_dropout", **options)
         self.norm.build(input_shape)
         self.inner.build(input_shape)
         self.outer.build((*input_shape[:-1], self.intermediate_dim))
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
-        step = self.inner_dropout(self.inner(self.norm(x)), training=training)
+        step = self.inner_dropout(gelu(self.inner(self.norm(x))), training=training)
         return zero_padding(x + self.output_dropout(self.outer(step), training=training), mask)
 
 
@@ -144,7 +144,7 @@ class TransformerEncoderBlock(ConfiguredLayer):
                 **options,
             )
             self.convolution_step.build(input_shape)
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="norm", **options)
+        self.norm = LayerNorm(name="norm", **options)
         self.attention = SelfAttention(
             num_heads=self.num_heads,
             dropout=self.attention_dropout,
@@ -152,9 +152,7 @@ class TransformerEncoderBlock(ConfiguredLayer):
             name="attention",
             **options,
         )
-        self.attention_output_dropout = keras.layers.Dropout(
-            self.dropout, name="attention_output_dropout", **options
-        )
+        self.attention_output_dropout = Dropout(self.dropout, name="attention_output_dropout", **options)
         self.feed_forward_step = FeedForwardBlock(
             intermediate_dim=self.intermediate_dim, dropout=self.dropout, name="feed_forward_step", **options
         )
@@ -250,7 +248,7 @@ class TransformerEncoder(ConfiguredLayer):
                 max_length=table_length, name="position_embedding", **options
             )
             self.position_embedding.build(shape)
-        self.input_dropout = keras.layers.Dropout(self.dropout, name="input_dropout", **options)
+        self.input_dropout = Dropout(self.dropout, name="input_dropout", **options)
         self.blocks = [
             TransformerEncoderBlock(
                 num_heads=self.num_heads,
@@ -264,8 +262,9 @@ class TransformerEncoder(ConfiguredLayer):
             )
             for index in range(self.num_layers)
         ]
-        self.final_norm = keras.layers.LayerNormalization(epsilon=1e-6, name="final_norm", **options)
-        for layer in (*self.blocks, self.final_norm):
+        self.final_norm = LayerNorm(name="final_norm", **options)
+        layers: list[keras.layers.Layer] = [*self.blocks, self.final_norm]
+        for layer in layers:
             layer.build(shape)
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from keras import ops
 
-from seqlab.modeling.masks.masked_ops import Tensor
+from seqlab.modeling.masks.masked_ops import MASKED_SCORE, Tensor
 
 
 def with_boundary_scores(emissions: Tensor, start_scores: Tensor, end_scores: Tensor, mask: Tensor) -> Tensor:
@@ -35,7 +35,9 @@ def with_boundary_scores(emissions: Tensor, start_scores: Tensor, end_scores: Te
     return ops.where(mask[..., None], scores, 0.0)
 
 
-def log_partition(emissions: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
+def log_partition(
+    emissions: Tensor, transitions: Tensor, mask: Tensor, possible: Tensor | None = None
+) -> Tensor:
     """Return log sum_y exp s(y), with exact gradients with respect to emissions and transitions.
 
     The gradient is the expected count of each tag and of each transition (Lafferty et al. 2001), which
@@ -47,13 +49,23 @@ def log_partition(emissions: Tensor, transitions: Tensor, mask: Tensor) -> Tenso
         emissions: float32 (B, T, K), from `with_boundary_scores`.
         transitions: float32 (K, K), `[from][to]`.
         mask: bool (B, T).
+        possible: bool (B, T, K), the tags that y may have; None for all. If each token has one, as gold tags
+            do, s(y) is the result, and the algorithm does not run.
 
     Returns:
         float32 (B,).
     """
-    log_z, tag_counts, transition_counts = _forward_backward(
-        ops.stop_gradient(emissions), ops.stop_gradient(transitions), mask
-    )
+    if possible is not None:
+        emissions = ops.where(possible, emissions, MASKED_SCORE)
+    scores = ops.stop_gradient(emissions), ops.stop_gradient(transitions)
+    if possible is None:
+        log_z, tag_counts, transition_counts = _forward_backward(*scores, mask)
+    else:
+        path = ops.logical_and(possible, mask[..., None])
+        is_single = ops.all(ops.equal(ops.sum(ops.cast(path, "int32"), axis=-1), ops.cast(mask, "int32")))
+        log_z, tag_counts, transition_counts = ops.cond(
+            is_single, lambda: _single_path(*scores, path), lambda: _forward_backward(*scores, mask)
+        )
     expected_score = ops.sum(tag_counts * emissions, axis=(1, 2))
     expected_score += ops.sum(transition_counts * transitions, axis=(1, 2))
     return ops.stop_gradient(log_z) + expected_score - ops.stop_gradient(expected_score)
@@ -137,6 +149,22 @@ def _forward_backward(emissions: Tensor, transitions: Tensor, mask: Tensor) -> t
     pair_probabilities = ops.exp(pair_scores - ops.logsumexp(pair_scores, axis=(-2, -1), keepdims=True))
     transition_counts = ops.sum(ops.where(is_real[..., None], pair_probabilities, 0.0), axis=0)
     return log_z, tag_probabilities, transition_counts
+
+
+def _single_path(emissions: Tensor, transitions: Tensor, path: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return s(y), and how often y has each tag, (B, T, K), and each transition, (B, K, K).
+
+    Args:
+        emissions: float32 (B, T, K).
+        transitions: float32 (K, K).
+        path: bool (B, T, K), True for the tag of each real token.
+    """
+    tag_counts = ops.cast(path, "float32")
+    transition_counts = ops.matmul(ops.transpose(tag_counts[:, :-1], (0, 2, 1)), tag_counts[:, 1:])
+    score = ops.sum(tag_counts * emissions, axis=(1, 2)) + ops.sum(
+        transition_counts * transitions, axis=(1, 2)
+    )
+    return score, tag_counts, transition_counts
 
 
 def _following(emissions: Tensor, mask: Tensor) -> Tensor:
