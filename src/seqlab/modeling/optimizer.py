@@ -59,6 +59,13 @@ class FusedAdamW(keras.optimizers.AdamW):
     embedding table. The results are the same up to rounding.
     """
 
+    def _clip_gradients(self, grads: Any) -> Any:
+        if keras.backend.backend() != "tensorflow" or not self.global_clipnorm:
+            return super()._clip_gradients(grads)
+        import tensorflow as tf
+
+        return tf.clip_by_global_norm(grads, self.global_clipnorm)[0]
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         if keras.backend.backend() != "tensorflow":
             super().update_step(gradient, variable, learning_rate)
