@@ -7,12 +7,12 @@
         corpus.files.dev=ewt/dev.conll corpus.files.test=ewt/test.conll
 
 Run it from the root of the repository. The trainers take turns: ours, PyTorch
-(benchmarks/peers/torch_taggers.py), the older commit, then ours again. Each training is a new process on as
-many cores as `--threads` says, with the same corpus, parameters and number of sentences in a batch; none
-stops early. The table shows, as medians over the repeats:
+(benchmarks/peers/torch_taggers.py), the older commit, each `--variant` (as in accuracy.py), then ours again.
+Each training is a new process on as many cores as `--threads` says, with the same corpus, parameters and
+number of sentences in a batch; none stops early. The table shows, as medians over the repeats:
 
-- the seconds of an epoch, without and with the scoring of dev, over all epochs but the first, which traces.
-  An older commit may know only the latter;
+- the seconds of an epoch, without and with the scoring of dev, as the median over all epochs but the first,
+  which traces. An older commit may know only the latter;
 - the tokens per second, without the scoring of dev if known;
 - the trainer's time per token divided by ours in the same repeat, without the scoring of dev if both know it:
   median (minimum to maximum);
@@ -64,6 +64,13 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, help="of train; all if left out")
     parser.add_argument("--seed", type=int, default=13)
     parser.add_argument("--against", metavar="COMMIT", help="also train with the code of a commit")
+    parser.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="LABEL: KEY=VALUE ...",
+        help="also with other parameters",
+    )
     parser.add_argument("--pytorch", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--peers-python", type=Path, default=REPOSITORY / ".venv-peers" / "bin" / "python")
     args = parser.parse_args()
@@ -76,12 +83,17 @@ def main() -> None:
         trees = {OURS: REPOSITORY}
         if args.against:
             trees[args.against] = stack.enter_context(worktree(args.against))
-        spec = {"task": args.task, "changes": args.set, "epochs": args.epochs, "sentences": args.sentences}
+        spec = {"task": args.task, "epochs": args.epochs, "sentences": args.sentences}
+        changes = dict.fromkeys(trees, args.set)
+        for variant in args.variant:
+            label, _, values = variant.partition(": ")
+            trees[label], changes[label] = REPOSITORY, [*args.set, *values.split()]
         specs = {}
         for number, (side, tree) in enumerate(trees.items()):
             folder = scratch / str(number)
             specs[side] = {
                 **spec,
+                "changes": changes[side],
                 "tree": str(tree),
                 "folder": str(folder),
                 "prepared": str(folder / "prepared"),
@@ -247,8 +259,8 @@ def table(runs: dict[str, list[Any]]) -> str:
 
 
 def later(measured: dict[str, Any], name: str) -> float:
-    """Return the mean of a number over all epochs but the first."""
-    return statistics.mean(row[name] for row in measured["epochs"][1:] or measured["epochs"])
+    """Return the median of a number over all epochs but the first."""
+    return statistics.median(row[name] for row in measured["epochs"][1:] or measured["epochs"])
 
 
 def time_ratio(theirs: dict[str, Any], ours: dict[str, Any]) -> float:
