@@ -137,7 +137,9 @@ def test_every_form_agrees_and_is_registered(workspace: Workspace) -> None:
 def test_a_differing_tag_stops_the_stage_and_leaves_the_last_export(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (workspace.models / "run.json").write_text('{"run_id": "r1", "experiment": "seqlab-ner"}', encoding="utf-8")
+    (workspace.models / "run.json").write_text(
+        '{"run_id": "r1", "experiment": "seqlab-ner"}', encoding="utf-8"
+    )
     last = workspace.models / "export"
     last.mkdir()
     (last / "config.json").write_text("last", encoding="utf-8")
