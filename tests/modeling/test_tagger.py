@@ -14,8 +14,10 @@ from seqlab.modeling.tagger import Tagger
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
 
 
-@pytest.fixture(params=KINDS, ids="-".join)
+@pytest.fixture(scope="module", params=KINDS, ids="-".join)
 def tagger(request):
+    """A tagger of each kind; no test changes it."""
+    keras.utils.set_random_seed(7)
     return small_tagger(*request.param)
 
 
@@ -131,7 +133,7 @@ def test_the_loss_is_normalised_by_real_tokens(tagger):
 @pytest.mark.parametrize(("jit_compile", "traces"), [(False, 1), (True, 2)])
 def test_training_is_traced_once_or_under_xla_once_per_shape(jit_compile, traces):
     tagger = small_tagger("transformer", characters="none")
-    tagger.compile(optimizer="adam", jit_compile=jit_compile)
+    tagger.compile(optimizer="sgd", jit_compile=jit_compile)
     for lengths, length in [([5, 2], 8), ([5, 2], 16), ([1, 8], 8), ([16, 2], 16), ([5, 2], 8)]:
         features, tags, weight = random_batch(lengths, length=length)
         batch = tf.nest.map_structure(tf.constant, (features, tags, weight))

@@ -3,20 +3,22 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "serving"))
 
-from tiny_taggers import CORPUS, TAGS, TOKENS, WINDOW, TinyTagger, make_tagger
+from tiny_taggers import CORPUS, TAGS, TOKENS, WINDOW, TinyTagger, tiny_tagger
 
 from seqlab.errors import SeqlabError
 from seqlab.evaluation.predictions import TaggedSentence, spell_as_iob2, write_predictions
 from seqlab.params import TaskParams, load_params
 from seqlab.pipeline import exporting
 from seqlab.pipeline.exporting import export_task, record_export
-from seqlab.serving import parity
+from seqlab.serving import parity, runners
 from seqlab.serving.reference import make_batches, tag_batches
 from seqlab.tracking.client import mlflow_client
 from seqlab.tracking.registry import fetch_export
@@ -37,6 +39,11 @@ SCORES = {
 # Windows overlap by a quarter of the last bucket boundary.
 
 
+@cache
+def tag_ids(tiny: TinyTagger) -> np.ndarray:
+    return tag_batches(tiny.tagger, make_batches(TOKENS, encoder=tiny.encoder), **WINDOW)[0]
+
+
 class Workspace:
     """The outputs of the stages before export."""
 
@@ -53,8 +60,7 @@ class Workspace:
             json.dumps({"dev": SCORES, "test": SCORES}), encoding="utf-8"
         )
         tiny.tagger.save(self.models / "model.keras")
-        batches = make_batches(TOKENS, encoder=tiny.encoder)
-        tags = iter(tiny.tags.entries[i] for i in tag_batches(tiny.tagger, batches, **WINDOW)[0])
+        tags = iter(tiny.tags.entries[i] for i in tag_ids(tiny))
         predicted = [[next(tags) for _ in sentence] for sentence in TOKENS]
         dev = [TaggedSentence(sentence, row, row) for sentence, row in zip(TOKENS, predicted, strict=True)]
         write_predictions(self.predictions / "dev.conll", spell_as_iob2(dev))
@@ -76,19 +82,26 @@ class Workspace:
         )
 
 
+def run_here(form: str, path: Path, folder: Path) -> dict[str, np.ndarray]:
+    """As `parity.run_form`, which test_dag.py and serving/test_parity.py run, without the new process."""
+    runners.main(form, str(path), str(folder), str(folder / f"{form}.npz"))
+    with np.load(folder / f"{form}.npz") as results:
+        return dict(results)
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     for name in list(os.environ):
         if name.startswith(("MLFLOW_TRACKING", "DVC_")):
             monkeypatch.delenv(name)
-    made = Workspace(tmp_path, make_tagger("ner"))
-    with TrackedRun.start(root=tmp_path, experiment="seqlab-ner", run_name="a") as run:
-        run.log_metrics({"test": {"span_f1": 0.5, "token_accuracy": 0.5}})
-        run.save(made.models / "run.json")
-    return made
+    monkeypatch.setattr(parity, "run_form", run_here)
+    return Workspace(tmp_path, tiny_tagger("ner"))
 
 
 def test_every_form_agrees_and_is_registered(workspace: Workspace) -> None:
+    with TrackedRun.start(root=workspace.root, experiment="seqlab-ner", run_name="a") as run:
+        run.log_metrics({"test": {"span_f1": 0.5, "token_accuracy": 0.5}})
+        run.save(workspace.models / "run.json")
     report = workspace.export()
     tokens = sum(map(len, TOKENS))
     assert (report["sentences"], report["tokens"], report["evaluated_tags_differing"]) == (6, tokens, 0)
@@ -124,6 +137,9 @@ def test_every_form_agrees_and_is_registered(workspace: Workspace) -> None:
 def test_a_differing_tag_stops_the_stage_and_leaves_the_last_export(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (workspace.models / "run.json").write_text(
+        '{"run_id": "r1", "experiment": "seqlab-ner"}', encoding="utf-8"
+    )
     last = workspace.models / "export"
     last.mkdir()
     (last / "config.json").write_text("last", encoding="utf-8")
@@ -133,9 +149,10 @@ def test_a_differing_tag_stops_the_stage_and_leaves_the_last_export(
         tag_ids[5] = 2 if tag_ids[5] != 2 else 3
         return tag_ids, probabilities
 
-    run_form = parity.run_form
+    for write in ("export_saved_model", "export_onnx", "export_tagging", "save_mlflow_model"):
+        monkeypatch.setattr(exporting, write, lambda *arguments, **options: None)
     monkeypatch.setattr(
-        parity, "run_form", lambda form, *paths: run_form(form, *paths) if form == "keras" else {}
+        parity, "run_form", lambda form, *paths: run_here(form, *paths) if form == "keras" else {}
     )
     monkeypatch.setattr(exporting, "tag_batches", wrong)
     with pytest.raises(SeqlabError, match=r"export, keras: 1 of 87 tags differ[\s\S]*nothing was exported"):

@@ -144,6 +144,10 @@ class GraphTagger(tf.Module):
             "mask": mask,
         }
 
+    # One function of the SavedModel, which all signatures that take strings call.
+    @tf.function(
+        input_signature=[tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int64)], autograph=False
+    )
     def _tag(self, tokens: Tensor, row_lengths: Tensor) -> Outputs:
         types, places = tf.unique(tokens, tf.int64)
         tag_ids, probabilities = self._tag_types(self.features(types), places, row_lengths)
