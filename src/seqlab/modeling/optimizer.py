@@ -81,7 +81,7 @@ class FusedAdamW(keras.optimizers.AdamW):
         )
 
     def _clip_gradients(self, grads: Any) -> Any:
-        """Clip the gradients. An embedding's gradient is a list of rows, of which those of equal tokens are added.
+        """Clip the gradients, after the rows of equal tokens in an embedding's gradient are added.
 
         Keras takes the norm before it adds them, so the norm would depend on how a batch is divided.
         """
