@@ -190,13 +190,16 @@ class TrainingParams(Section):
     """dev score that chooses the epoch"""
     mixed_precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
     """dtype policy of Keras"""
+    strategy: Literal["none", "mirrored", "multi_worker"]
+    """devices that share each batch: one (`none`), all GPUs of this machine (`mirrored`), or all GPUs of the
+    machines that `TF_CONFIG` names (`multi_worker`)"""
     jit_compile: bool | Literal["auto"]
     """compile the training step with XLA"""
     run_eagerly: bool
     """run without a graph, for debugging; recorded on the run"""
 
     @model_validator(mode="after")
-    def _boundaries_rise(self) -> TrainingParams:
+    def _settings_agree(self) -> TrainingParams:
         if isinstance(self.bucket_boundaries, list):
             if sorted(set(self.bucket_boundaries)) != self.bucket_boundaries:
                 raise ValueError(f"bucket_boundaries must be ascending, received {self.bucket_boundaries}")
@@ -205,6 +208,10 @@ class TrainingParams(Section):
                     f"bucket_boundaries must not exceed window_length ({self.window_length}), received "
                     f"{self.bucket_boundaries}"
                 )
+        if self.strategy != "none" and (self.jit_compile is True or self.run_eagerly):
+            raise ValueError(
+                f"training.strategy {self.strategy} needs run_eagerly: false, and jit_compile: false or auto"
+            )
         if self.batch_tokens is not None and self.batch_tokens < self.window_length:
             raise ValueError(
                 f"batch_tokens ({self.batch_tokens}) must be at least window_length ({self.window_length})"

@@ -12,6 +12,7 @@ SUMMARY = {
     "buckets": [[32, 8], [16, 64]],
     "run_eagerly": False,
     "jit_compile": True,
+    "replicas": 8,
     "parameters": 1234567,
     "rows_per_epoch": 300,
     "rows_dropped_per_epoch": 7,
@@ -29,7 +30,7 @@ def test_the_plan_and_every_epoch_are_shown(terminal):
             {"epoch": 1, "train_loss": 0.25, "span_f1": 0.5, "token_accuracy": 0.9, "duration_s": 12.3}
         )
     text = screen.getvalue()
-    assert "1,234,567 parameters, graph mode with XLA; up to 3 epochs of 9 steps" in text
+    assert "1,234,567 parameters, graph mode with XLA, 8 replicas; up to 3 epochs of 9 steps" in text
     assert "32x8, 16x64; 7 of 307 rows dropped per epoch" in text
     assert "epoch 1/3: train loss 0.2500, dev span_f1 0.5000, token_accuracy 0.9000, 12 s" in text
 

@@ -32,8 +32,8 @@ ROW = {
     "tokens": 9, "padding_efficiency": 0.9,
 }  # fmt: skip
 SUMMARY = {
-    "run_eagerly": False, "jit_compile": True, "device": "cpu", "training_traces": 2,
-    "batch_shapes": 2, "best_epoch": 1, "parameters": 10, "rows_dropped_per_epoch": 1,
+    "run_eagerly": False, "jit_compile": True, "strategy": "mirrored", "replicas": 8, "device": "cpu",
+    "training_traces": 2, "batch_shapes": 2, "best_epoch": 1, "parameters": 10, "rows_dropped_per_epoch": 1,
     "tokens_per_s": 3.0, "dev": {"span_f1": 0.75},
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 from seqlab.batching.buckets import Bucket
 from seqlab.batching.gathering import BatchGatherer
 from seqlab.batching.mention_replacement import ReplacedMentions
-from seqlab.batching.planning import FILLING, EpochPlanner, PlannedBatch, plan_evaluation
+from seqlab.batching.planning import FILLING, EpochPlanner, PlannedBatch, plan_evaluation, share_rows
 
 PREFETCHED = 4
 """Batches that wait for the training step."""
@@ -30,11 +30,17 @@ def training_dataset(
     seed: int,
     epoch: int,
     replaced: ReplacedMentions | None = None,
+    replicas: int = 1,
+    local_replicas: Sequence[int] = (0,),
 ) -> tf.data.Dataset:
     """Batches `(features, tag_ids, sample_weight)` of one epoch, as in the batch contract.
 
     If the gatherer has auxiliary columns, `tag_ids` is a pair: the task's tag ids and the columns' ids, int32
     (B, T, columns).
+
+    With several replicas, `features` and `tag_ids` are tuples with one entry for each of `local_replicas`,
+    which `share_rows` gives its rows; `sample_weight` belongs to the rows of all replicas, in the order of
+    the batch.
 
     Args:
         gatherer: of the split's rows.
@@ -42,13 +48,23 @@ def training_dataset(
         seed: with the epoch, fixes the order.
         epoch: counted from 0.
         replaced: mentions that replace others in this epoch.
+        replicas: number of replicas that share each batch, over all machines.
+        local_replicas: those of this process, counted from 0.
     """
 
-    def element(planned: PlannedBatch) -> tuple[Any, ...]:
+    def gather(planned: PlannedBatch) -> tuple[Any, ...]:
         batch = gatherer.gather(planned, replaced=replaced)
         has_columns = batch.auxiliary_ids.shape[-1] > 0
         labels = (batch.tag_ids, batch.auxiliary_ids) if has_columns else batch.tag_ids
         return batch.features, labels, batch.sample_weight
+
+    def element(planned: PlannedBatch) -> tuple[Any, ...]:
+        if replicas == 1:
+            return gather(planned)
+        shares = share_rows(planned, replicas=replicas)
+        features, labels, _ = zip(*(gather(shares[replica]) for replica in local_replicas), strict=True)
+        row_ids = np.stack([share.row_ids for share in shares], axis=1).ravel()
+        return features, labels, gatherer.sample_weight(PlannedBatch(planned.length, row_ids))
 
     return _dataset(partial(planner.batches, seed=seed, epoch=epoch), element)
 

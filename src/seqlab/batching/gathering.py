@@ -89,6 +89,11 @@ class BatchGatherer:
             row_ids=batch.row_ids,
         )
 
+    def sample_weight(self, batch: PlannedBatch) -> np.ndarray:
+        """Return the sample weights of a batch alone, float32 (B, T)."""
+        lengths = np.where(batch.row_ids != FILLING, self._windows.length[batch.row_ids], 0)
+        return (np.arange(batch.length) < lengths[:, None]).astype(np.float32)
+
     def _features_of(self, types: np.ndarray) -> dict[str, np.ndarray]:
         features = {name: self._features[name][types] for name in ("token_ids", "shape_ids")}
         if not self._distinct_types:

@@ -66,6 +66,15 @@ class EpochPlanner:
             yield planned[i]
 
 
+def share_rows(batch: PlannedBatch, *, replicas: int) -> list[PlannedBatch]:
+    """Share the rows of a batch among replicas; replica i gets the rows i, i + replicas, and so on.
+
+    All get equally many rows. `FILLING` makes up for missing ones.
+    """
+    row_ids = np.append(batch.row_ids, np.full(-len(batch.row_ids) % replicas, FILLING))
+    return [PlannedBatch(batch.length, row_ids[replica::replicas]) for replica in range(replicas)]
+
+
 def plan_evaluation(lengths: np.ndarray, buckets: Sequence[Bucket]) -> Iterator[PlannedBatch]:
     """Yield batches that contain every row once; `FILLING` fills the last batch of each bucket.
 

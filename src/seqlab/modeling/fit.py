@@ -44,11 +44,13 @@ class FitResult:
 
 
 def reseed(tagger: Tagger, *, seed: int, epoch: int) -> None:
-    """Set the state of every seed generator, so an epoch's random numbers depend only on (seed, epoch)."""
+    """Set the state of every seed generator, so that random numbers depend only on (seed, epoch, replica)."""
     states = [variable for variable in tagger.variables if variable.name == "seed_generator_state"]
     for index, state in enumerate(states):
-        digest = hashlib.sha256(f"{seed}/{epoch}/{index}".encode()).digest()
-        state.assign(np.array([int.from_bytes(digest[:4], "little"), 0], np.uint32))
+        for replica, copy in tagger.replica_copies(state):
+            text = f"{seed}/{epoch}/{index}" + (f"/{replica}" if replica else "")
+            digest = hashlib.sha256(text.encode()).digest()
+            copy.assign(np.array([int.from_bytes(digest[:4], "little"), 0], np.uint32))
 
 
 def fit(
@@ -69,7 +71,7 @@ def fit(
     Args:
         tagger: compiled with an optimizer.
         training_dataset: maps an epoch (starting at 0) to its batches `(features, labels, sample_weight)`,
-            with the labels that the tagger's loss expects.
+            with the labels that the tagger's loss expects; with several replicas see `Tagger.train_batch`.
         score: called after each epoch; returns dev scores, including `monitor`.
         monitor: the score to maximise.
         epochs: maximum number of epochs.

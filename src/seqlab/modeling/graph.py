@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -26,6 +26,62 @@ def training_step(model: Any) -> Callable[..., Any]:
         return loss
 
     return step
+
+
+def replicated_training_step(model: Any) -> Callable[..., Any]:
+    """Return a training step for the replicas of the strategy under which the model was built.
+
+    The step equals that of one device on the whole batch: token counts are summed over the replicas before
+    each one divides its losses by them, and gradients before they are clipped and applied.
+
+    Its arguments are the features and the labels of each replica in this process, and the sample weights of
+    all rows of the batch, float32 (B, T); replica i has the rows i, i + replicas, and so on. It returns the
+    loss of the whole batch.
+
+    Args:
+        model: compiled with an optimizer that is built and that applies gradients as they are.
+    """
+    strategy = model.distribute_strategy
+    count = strategy.num_replicas_in_sync
+    first = first_replica(strategy)
+
+    def replica_step(features: Any, labels: Any, sample_weight: Any) -> Any:
+        replica = tf.distribute.get_replica_context()
+        with tf.GradientTape() as tape:
+            totals, weights = model.loss_sums(labels, model(features, training=True), sample_weight)
+            weights = tf.unstack(replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.stack(weights)))
+            loss = model.mean_loss(totals, weights)
+            loss += sum(tf.cast(loss, tf.float32) for loss in model.losses) / count
+            scaled_loss = model.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled_loss, model.trainable_variables)
+        summed = replica.all_reduce(
+            tf.distribute.ReduceOp.SUM,
+            [loss, *(tf.convert_to_tensor(gradient) for gradient in gradients if gradient is not None)],
+        )
+        loss, rest = summed[0], iter(summed[1:])
+        model.optimizer.apply(
+            [None if gradient is None else next(rest) for gradient in gradients], model.trainable_variables
+        )
+        return loss
+
+    def step(features: Sequence[Any], labels: Sequence[Any], sample_weight: Any) -> Any:
+        def arguments(replica: Any) -> tuple[Any, Any, Any]:
+            i = replica.replica_id_in_sync_group
+            return features[i - first], labels[i - first], sample_weight[i::count]
+
+        arguments = strategy.experimental_distribute_values_from_function(arguments)
+        losses = strategy.run(lambda arguments: replica_step(*arguments), args=(arguments,))
+        return strategy.experimental_local_results(losses)[0]
+
+    return step
+
+
+def first_replica(strategy: Any) -> int:
+    """Return the number of this process's first replica, counted over all machines from 0."""
+    numbers = strategy.experimental_distribute_values_from_function(
+        lambda replica: tf.constant(replica.replica_id_in_sync_group)
+    )
+    return int(strategy.experimental_local_results(numbers)[0])
 
 
 class GraphFunction:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from keras import ops
+
 from seqlab.modeling.heads.softmax_head import SoftmaxHead
 from seqlab.modeling.masks.masked_ops import Tensor
 from seqlab.modeling.tagger import Tagger
@@ -48,28 +50,27 @@ class MultiTaskTagger(Tagger):
             return logits
         return logits, [head(x, mask=mask, training=training) for head in self.auxiliary_heads]
 
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Tensor:
-        """Return the tagger's loss plus the weighted losses of the columns.
+    def loss_sums(self, y: Any, y_pred: Any, sample_weight: Any) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the summed losses of the task and of each column, and the weights to divide them by.
 
         Args:
-            x: features.
             y: tag ids, int32 (B, T), and the columns' tag ids, int32 (B, T, columns).
             y_pred: the pair that `call` returns in training.
             sample_weight: float32 (B, T), 0 on padding.
-            training: ignored.
         """
         (tag_ids, auxiliary_ids), (logits, auxiliary_logits) = y, y_pred
-        loss = super().compute_loss(x, tag_ids, logits, sample_weight, training)
+        totals, weights = super().loss_sums(tag_ids, logits, sample_weight)
         for index, head in enumerate(self.auxiliary_heads):
-            column_loss = head.loss(auxiliary_ids[..., index], auxiliary_logits[index], sample_weight)
-            loss = loss + self.auxiliary_weight * column_loss
+            total, weight = head.loss_sum(auxiliary_ids[..., index], auxiliary_logits[index], sample_weight)
+            totals.append(total)
+            weights.append(weight)
+        return totals, weights
+
+    def mean_loss(self, totals: list[Tensor], weights: list[Tensor]) -> Tensor:
+        """Return the tagger's loss plus the weighted losses of the columns."""
+        loss = super().mean_loss(totals, weights)
+        for total, weight in zip(totals[1:], weights[1:], strict=True):
+            loss = loss + self.auxiliary_weight * ops.divide_no_nan(total, weight)
         return loss
 
     def get_config(self) -> dict[str, Any]:

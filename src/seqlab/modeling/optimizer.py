@@ -87,6 +87,25 @@ class FusedAdamW(keras.optimizers.AdamW):
             grad=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
         )
 
+    def _clip_gradients(self, grads: Any) -> Any:
+        """Clip the gradients, after the rows of equal tokens in an embedding's gradient are added.
+
+        Keras takes the norm before it adds them, so the norm would depend on how a batch is divided.
+        """
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            grads = [tf.convert_to_tensor(gradient) for gradient in grads]
+        return super()._clip_gradients(grads)
+
+    def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:
+        """Update each variable with its gradient, which is already summed over the replicas.
+
+        Keras sums the gradients here, after it has clipped them.
+        """
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            self.update_step(gradient, variable, learning_rate)
+
     def _update_model_variables_moving_average(self, trainable_variables: Any) -> None:
         if keras.backend.backend() != "tensorflow":
             super()._update_model_variables_moving_average(trainable_variables)

@@ -81,9 +81,17 @@ class Tagger(keras.Model):
         training: bool = True,
     ) -> Tensor:
         """Return the head's mean loss per real token plus the layers' own losses."""
-        return sum(
-            (ops.cast(loss, "float32") for loss in self.losses), self.head.loss(y, y_pred, sample_weight)
-        )
+        mean = self.mean_loss(*self.loss_sums(y, y_pred, sample_weight))
+        return sum((ops.cast(loss, "float32") for loss in self.losses), mean)
+
+    def loss_sums(self, y: Any, y_pred: Any, sample_weight: Any) -> tuple[list[Tensor], list[Tensor]]:
+        """Return, for each head, the summed loss and the weight to divide it by."""
+        total, weight = self.head.loss_sum(y, y_pred, sample_weight)
+        return [total], [weight]
+
+    def mean_loss(self, totals: list[Tensor], weights: list[Tensor]) -> Tensor:
+        """Return the heads' loss of a batch; a replica's part, from its totals and the batch's weights."""
+        return ops.divide_no_nan(totals[0], weights[0])
 
     def decode(self, features: dict[str, Tensor]) -> Tensor:
         """Return the best allowed tags, int32 (B, T), 0 at padding."""
@@ -113,26 +121,43 @@ class Tagger(keras.Model):
         """Return the training step; on TensorFlow in graph mode one graph, or one per batch shape under XLA.
 
         Keras's own step waits for the device, returns a running mean, and is traced up to three times, of
-        which XLA compiles each new shape.
+        which XLA compiles each new shape. Under a tf.distribute strategy it weighs every replica alike,
+        however few tokens it has, and on several machines it fails.
         """
-        if keras.backend.backend() != "tensorflow" or self.distribute_strategy.num_replicas_in_sync > 1:
+        if keras.backend.backend() != "tensorflow":
             return super().make_train_function(force)
         if getattr(self, "train_function", None) is None or force:  # `compile` resets it to None
-            from seqlab.modeling.graph import GraphFunction, training_step
+            from seqlab.modeling.graph import GraphFunction, replicated_training_step, training_step
 
             # Variables created during the first trace would cause a second trace for the same shape.
-            self.optimizer.build(self.trainable_variables)
-            step, self._training_step = training_step(self), None
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
+            is_replicated = self.distribute_strategy.num_replicas_in_sync > 1
+            make_step = replicated_training_step if is_replicated else training_step
+            step, self._training_step = make_step(self), None
             if not self.run_eagerly:
                 step = self._training_step = GraphFunction(step, jit_compile=bool(self.jit_compile))
             self.train_function = lambda iterator: {"loss": step(*next(iterator))}
         return self.train_function
 
     def train_batch(self, features: dict[str, Tensor], labels: Any, sample_weight: Tensor) -> Tensor:
-        """Take one training step and return its loss, a float32 scalar, without waiting for the device."""
+        """Take one training step and return its loss, a float32 scalar, without waiting for the device.
+
+        With several replicas, `features` and `labels` are tuples with one entry for each replica of this
+        process, and `sample_weight` belongs to all rows of the batch; see `replicated_training_step`.
+        """
         if keras.backend.backend() == "tensorflow":
             return self.make_train_function()(iter([(features, labels, sample_weight)]))["loss"]
         return self.train_on_batch(features, labels, sample_weight=sample_weight)
+
+    def replica_copies(self, variable: keras.Variable) -> list[tuple[int, Any]]:
+        """Return the copies of a variable in this process, each with the number of its replica."""
+        if keras.backend.backend() != "tensorflow" or self.distribute_strategy.num_replicas_in_sync == 1:
+            return [(0, variable)]
+        from seqlab.modeling.graph import first_replica
+
+        copies = self.distribute_strategy.experimental_local_results(variable.value)
+        return list(enumerate(copies, first_replica(self.distribute_strategy)))
 
     def _graph(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return `function` as a TensorFlow graph; itself in eager mode and on other backends."""

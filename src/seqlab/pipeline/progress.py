@@ -44,11 +44,12 @@ class TrainingProgress:
         buckets = ", ".join(f"{rows}x{length}" for rows, length in summary["buckets"])
         mode = "eager mode" if summary["run_eagerly"] else "graph mode"
         dropped = summary["rows_dropped_per_epoch"]
+        replicas = f", {summary['replicas']} replicas" if summary["replicas"] > 1 else ""
         self._print(
             f"{self.label}: {summary['parameters']:,} parameters, {mode}"
-            f"{' with XLA' if summary['jit_compile'] else ''}; up to {self.epochs} epochs of {self._steps} "
-            f"steps; batches (rows x tokens) {buckets}; {dropped} of {summary['rows_per_epoch'] + dropped} "
-            "rows dropped per epoch"
+            f"{' with XLA' if summary['jit_compile'] else ''}{replicas}; up to {self.epochs} epochs of "
+            f"{self._steps} steps; batches (rows x tokens) {buckets}; {dropped} of "
+            f"{summary['rows_per_epoch'] + dropped} rows dropped per epoch"
         )
 
     def step(self, epoch: int, step: int, loss: float) -> None:

@@ -92,6 +92,8 @@ def log_training(
         {
             "run.device": summary["device"],
             "run.execution": f"{mode}{', XLA' if summary['jit_compile'] else ''}",
+            "run.strategy": summary["strategy"],
+            "run.replicas": summary["replicas"],
             "run.training_traces": summary["training_traces"],
             "run.batch_shapes": summary["batch_shapes"],
         }

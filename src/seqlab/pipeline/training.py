@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from seqlab.batching.gathering import BatchGatherer
 from seqlab.batching.mention_replacement import MentionReplacer, continues_mention
 from seqlab.batching.planning import EpochPlanner, plan_evaluation
 from seqlab.evaluation.scores import score_sentences
+from seqlab.modeling.distribution import Replicas, check_batch_size
 from seqlab.modeling.fit import FitResult, fit
 from seqlab.modeling.masks.proof import check_masks
 from seqlab.modeling.multi_task_tagger import MultiTaskTagger
@@ -69,6 +71,7 @@ def train_task(
     on_start: Callable[[dict[str, Any]], None] | None = None,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
+    replicas: Replicas | None = None,
 ) -> TrainedTask:
     """Train a tagger on `prepared/train` and keep the epoch that scores best on `prepared/dev`.
 
@@ -79,11 +82,25 @@ def train_task(
         on_start: called before the first step with the first part of the summary.
         on_epoch: called with each row of the history.
         on_step: called with (epoch, step, loss).
+        replicas: devices and machines that train together; by default one device. Each machine calls this
+            with the same arguments, and the chief alone scores dev.
 
     Raises:
-        SeqlabError: the tagger loses its mask, or the loss is not finite.
+        SeqlabError: the tagger loses its mask, the loss is not finite, or the batches are too small for the
+            replicas.
     """
     training = task.training
+    replicas = replicas or Replicas()
+    check_batch_size(
+        replicas.count,
+        batch_size=training.batch_size,
+        batch_tokens=training.batch_tokens,
+        max_length=training.window_length,
+    )
+    replicas.require_equal(
+        parameters=_digest(f"{seed} {task.model_dump_json()}".encode()),
+        corpus=_digest((prepared / "corpus.json").read_bytes()),
+    )
     spans = task.tag_scheme is not None
     keras.utils.set_random_seed(seed)
     encoder, tags = load_prepared(prepared)
@@ -106,31 +123,33 @@ def train_task(
 
     vectors_path = prepared / "vectors.npy"
     vectors = np.load(vectors_path) if vectors_path.exists() else None
-    tagger = build_tagger(task, encoder=encoder, tags=tags, vectors=vectors)
+    with replicas.scope():
+        tagger = build_tagger(task, encoder=encoder, tags=tags, vectors=vectors)
     layers_masked = check_masks(
         tagger, max_length=training.window_length, max_token_length=encoder.max_token_length
     )
-    learner = tagger
-    if auxiliary:
-        learner = MultiTaskTagger(
-            tagger,
-            auxiliary=[len(column.tags) for column in auxiliary],
-            auxiliary_weight=task.auxiliary.weight,
+    with replicas.scope():
+        learner = tagger
+        if auxiliary:
+            learner = MultiTaskTagger(
+                tagger,
+                auxiliary=[len(column.tags) for column in auxiliary],
+                auxiliary_weight=task.auxiliary.weight,
+            )
+        learner.compile(
+            optimizer=make_optimizer(
+                learning_rate=training.learning_rate,
+                warmup_steps=round(training.warmup_epochs * planner.steps),
+                total_steps=training.epochs * planner.steps,
+                weight_decay=training.weight_decay,
+                clip_norm=training.clip_norm,
+                averaged_steps=round(training.weight_averaging_epochs * planner.steps),
+                loss_scaling=training.mixed_precision == "mixed_float16",
+            ),
+            auto_scale_loss=False,
+            run_eagerly=training.run_eagerly,
+            jit_compile=training.jit_compile if replicas.count == 1 else False,
         )
-    learner.compile(
-        optimizer=make_optimizer(
-            learning_rate=training.learning_rate,
-            warmup_steps=round(training.warmup_epochs * planner.steps),
-            total_steps=training.epochs * planner.steps,
-            weight_decay=training.weight_decay,
-            clip_norm=training.clip_norm,
-            averaged_steps=round(training.weight_averaging_epochs * planner.steps),
-            loss_scaling=training.mixed_precision == "mixed_float16",
-        ),
-        auto_scale_loss=False,
-        run_eagerly=training.run_eagerly,
-        jit_compile=training.jit_compile,
-    )
     summary: dict[str, Any] = {
         "parameters": int(tagger.count_params()),
         "layers_reached_by_mask": layers_masked,
@@ -139,6 +158,8 @@ def train_task(
         "rows_dropped_per_epoch": planner.dropped,
         "buckets": [[bucket.batch_size, bucket.length] for bucket in buckets],
         "auxiliary_columns": [column.name for column in auxiliary],
+        "strategy": training.strategy,
+        "replicas": replicas.count,
         "run_eagerly": bool(learner.run_eagerly),
         "jit_compile": bool(learner.jit_compile),
     }
@@ -158,15 +179,19 @@ def train_task(
             seed=seed,
             epoch=epoch,
             replaced=replacer.replaced(epoch) if replacer else None,
+            replicas=replicas.count,
+            local_replicas=replicas.local,
         )
 
     dev_windows, dev_buckets = prediction_plan(dev, training)
     dev_scores = score_names(spans=spans)
 
     def score() -> dict[str, float]:
+        if not replicas.is_chief:
+            return replicas.from_chief(dict.fromkeys(dev_scores, 0.0))
         predicted = predict_split(learner, dev, windows=dev_windows, buckets=dev_buckets, spans=spans)
         scores = score_sentences(predicted, spans=spans)
-        return {name: float(scores[name]) for name in dev_scores}
+        return replicas.from_chief({name: float(scores[name]) for name in dev_scores})
 
     result = fit(
         learner,
@@ -194,6 +219,10 @@ def train_task(
     dev_batch = next(plan_evaluation(dev_windows.length, dev_buckets))
     sample = BatchGatherer(dev, dev_windows).gather(dev_batch).features
     return TrainedTask(tagger=tagger, result=result, summary=summary, sample=sample)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def score_names(*, spans: bool) -> list[str]:
