@@ -20,8 +20,6 @@ def training_step(model: Any) -> Callable[..., Any]:
             loss = model.compute_loss(features, labels, model(features, training=True), sample_weight)
             scaled_loss = model.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, model.trainable_variables)
-        # An embedding's sparse gradient is made dense once, not once for its norm and once for the update.
-        gradients = [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
         model.optimizer.apply(gradients, model.trainable_variables)
         return loss
 

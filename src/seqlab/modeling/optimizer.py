@@ -59,13 +59,6 @@ class FusedAdamW(keras.optimizers.AdamW):
     embedding table. The results are the same up to rounding.
     """
 
-    def _clip_gradients(self, grads: Any) -> Any:
-        if keras.backend.backend() != "tensorflow" or not self.global_clipnorm:
-            return super()._clip_gradients(grads)
-        import tensorflow as tf
-
-        return tf.clip_by_global_norm(grads, self.global_clipnorm)[0]
-
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         if keras.backend.backend() != "tensorflow":
             super().update_step(gradient, variable, learning_rate)
@@ -92,10 +85,13 @@ class FusedAdamW(keras.optimizers.AdamW):
 
         Keras takes the norm before it adds them, so the norm would depend on how a batch is divided.
         """
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
+        if keras.backend.backend() != "tensorflow":
+            return super()._clip_gradients(grads)
+        import tensorflow as tf
 
-            grads = [tf.convert_to_tensor(gradient) for gradient in grads]
+        grads = [tf.convert_to_tensor(gradient) for gradient in grads]
+        if self.global_clipnorm:
+            return tf.clip_by_global_norm(grads, self.global_clipnorm)[0]  # one kernel for each norm
         return super()._clip_gradients(grads)
 
     def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:
