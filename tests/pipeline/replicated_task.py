@@ -80,4 +80,4 @@ if __name__ == "__main__":
         main(*sys.argv[1:])
     except SeqlabError as error:
         print(f"error: {error}", flush=True)
-        os._exit(1)
+        sys.exit(1)
