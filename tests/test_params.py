@@ -106,3 +106,12 @@ def test_yaml_error_has_a_line_and_column(tmp_path):
 def test_missing_file_error_names_the_directory_to_run_in(tmp_path):
     with pytest.raises(SeqlabError, match="run from the repository's root"):
         load_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("jit_compile", True), ("run_eagerly", True), ("mixed_precision", "mixed_float16")]
+)
+def test_settings_for_one_device_alone_are_refused_with_a_strategy(values, name, value):
+    values["pos"]["training"] |= {"strategy": "mirrored", name: value}
+    with pytest.raises(SeqlabError, match=f"training.strategy mirrored needs .*{name}: "):
+        parse_params(values)

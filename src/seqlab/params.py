@@ -208,9 +208,12 @@ class TrainingParams(Section):
                     f"bucket_boundaries must not exceed window_length ({self.window_length}), received "
                     f"{self.bucket_boundaries}"
                 )
-        if self.strategy != "none" and (self.jit_compile is True or self.run_eagerly):
+        if self.strategy != "none" and (
+            self.jit_compile is True or self.run_eagerly or self.mixed_precision == "mixed_float16"
+        ):
             raise ValueError(
-                f"training.strategy {self.strategy} needs run_eagerly: false, and jit_compile: false or auto"
+                f"training.strategy {self.strategy} needs run_eagerly: false, jit_compile: false or auto, "
+                "and mixed_precision: float32 or mixed_bfloat16"
             )
         if self.batch_tokens is not None and self.batch_tokens < self.window_length:
             raise ValueError(

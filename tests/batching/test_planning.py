@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlab.batching.buckets import Bucket, choose_boundaries, choose_buckets
-from seqlab.batching.planning import FILLING, EpochPlanner, plan_evaluation
+from seqlab.batching.planning import FILLING, EpochPlanner, PlannedBatch, plan_evaluation, share_rows
 
 LENGTHS = np.array([1, 3, 2, 8, 5, 7, 4, 4, 6, 8, 2, 1, 8, 8, 3])
 BUCKETS = [Bucket(4, 3), Bucket(8, 2)]
@@ -72,3 +72,14 @@ def test_evaluation_contains_every_row_once_and_fills_the_last_batch_of_each_buc
 def test_a_row_that_fits_no_bucket_is_refused():
     with pytest.raises(ValueError, match="at most 8 tokens, received 9"):
         list(plan_evaluation(np.array([3, 9]), BUCKETS))
+
+
+@given(rows=st.integers(1, 9), replicas=st.integers(1, 5))
+def test_replicas_share_all_rows_and_get_equally_many(rows, replicas):
+    shares = share_rows(PlannedBatch(4, np.arange(rows)), replicas=replicas)
+    row_ids = [share.row_ids.tolist() for share in shares]
+    assert len(shares) == replicas
+    assert {len(ids) for ids in row_ids} == {-(-rows // replicas)}
+    assert sorted(row for ids in row_ids for row in ids if row != FILLING) == list(range(rows))
+    assert row_ids[0][0] == 0
+    assert all(share.length == 4 for share in shares)

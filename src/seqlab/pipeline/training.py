@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -98,8 +99,8 @@ def train_task(
         max_length=training.window_length,
     )
     replicas.require_equal(
-        parameters=_digest(f"{seed} {task.model_dump_json()}".encode()),
-        corpus=_digest((prepared / "corpus.json").read_bytes()),
+        parameters=hashlib.sha256(f"{seed} {task.model_dump_json()}".encode()).hexdigest(),
+        corpus=json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))["digest"],
     )
     spans = task.tag_scheme is not None
     keras.utils.set_random_seed(seed)
@@ -219,10 +220,6 @@ def train_task(
     dev_batch = next(plan_evaluation(dev_windows.length, dev_buckets))
     sample = BatchGatherer(dev, dev_windows).gather(dev_batch).features
     return TrainedTask(tagger=tagger, result=result, summary=summary, sample=sample)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def score_names(*, spans: bool) -> list[str]:
