@@ -49,3 +49,7 @@ class SeqlabError(Exception):
 
 class CorpusError(SeqlabError):
     """An error in a corpus or its description. `scan_lines` and `scan_blocks` yield it for invalid lines."""
+
+
+class MissingTagError(CorpusError):
+    """A token has no tag in the column that is read."""

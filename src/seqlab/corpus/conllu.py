@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from seqlab.corpus.blocks import Block, LineKind, column_of
-from seqlab.errors import CorpusError
+from seqlab.errors import CorpusError, MissingTagError
 
 CONLLU_COLUMNS = ("id", "token", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 CONLLU_TAG_COLUMNS = ("upos", "xpos")
@@ -59,10 +59,10 @@ class ConlluLayout:
         elif tag_index is not None and fields[tag_index] == _UNSPECIFIED:
             index, what = tag_index, f"no tag in column {self.tag_column}"
             expected = "a tag for each word"
-            remedy = "choose another column; not every treebank has both"
+            remedy = "set the task's column to another one, or remove the task; not every treebank has both"
         else:
             return fields
-        error = CorpusError(
+        error = (MissingTagError if what.startswith("no tag") else CorpusError)(
             what,
             file=block.file,
             line=line,
