@@ -26,13 +26,13 @@ _OF_EXPORTS = """
     UpperBound VarHandleOp Where While ZerosLike
 """
 _OF_OTHER_ENCODERS = """
-    Abs AddN ArgMin BatchMatMul BatchMatMulV3 BroadcastArgs CheckNumerics ClipByValue Conv1D
+    Abs AddN ArgMin BatchMatMul BatchMatMulV3 BroadcastArgs CheckNumerics ClipByValue
     DepthwiseConv2dNative Div DivNoNan Einsum Elu EnsureShape Erf Expm1 Floor FloorMod FusedBatchNormV3
-    GatherNd InvertPermutation IsInf IsNan LeakyRelu Log1p LogicalXor LowerBound MatrixBandPart MaxPool
-    AvgPool Min MirrorPad Mod OnesLike PadV2 PlaceholderWithDefault Pow Rank Reciprocal Relu6
-    ResourceGather ReverseSequence Roll Round Selu Sign Slice Softplus Softsign SplitV Sqrt Square
-    StatelessIf TensorListConcat TensorListElementShape TensorListGather TensorListLength
-    TensorListPopBack TensorListPushBack TensorScatterAdd TopKV2 UnsortedSegmentMax Xdivy
+    GatherNd InvertPermutation IsInf IsNan LeakyRelu Log1p LowerBound MatrixBandPart MaxPool AvgPool Min
+    MirrorPad Mod OnesLike PadV2 PlaceholderWithDefault Pow Rank Reciprocal Relu6 ResourceGather
+    ReverseSequence Roll Round Selu Sign Slice Softplus Softsign SplitV Sqrt Square StatelessIf
+    TensorListConcat TensorListElementShape TensorListGather TensorListLength TensorListPopBack
+    TensorListPushBack TensorScatterAdd TopKV2 UnsortedSegmentMax Xdivy
 """
 
 ALLOWED_OPERATIONS = frozenset(f"{_OF_EXPORTS} {_OF_OTHER_ENCODERS}".split())
