@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class SeqlabError(Exception):
     """An error that the user can fix.
@@ -45,6 +47,18 @@ class SeqlabError(Exception):
         first = f"{self.where}: {self.what}" if self.where else self.what
         parts = [("expected", self.expected), ("received", self.received), ("remedy", self.remedy)]
         return "\n".join([first, *(f"  {name}: {text}" for name, text in parts if text)])
+
+
+def disk_error(error: OSError) -> SeqlabError | None:
+    """Return the error for a full disk or an exhausted quota; None for any other error of the system."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    return SeqlabError(
+        "no space is left on the disk",
+        where=str(error.filename or ""),
+        received=str(error.strerror),
+        remedy="free some space (`dvc gc --workspace` removes old outputs from the cache), then run again",
+    )
 
 
 class CorpusError(SeqlabError):

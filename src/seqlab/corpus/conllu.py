@@ -50,7 +50,7 @@ class ConlluLayout:
             index = fields.index("")
             what = "empty token" if index == 1 else f"empty field in column {CONLLU_COLUMNS[index]}"
             expected, remedy = "at least one character", "write '_' if the value is unknown"
-        elif fields[0] != expected_id and _RANGE_OR_EMPTY_NODE.fullmatch(fields[0]):
+        elif fields[0] != expected_id and _is_range_or_empty_node(fields[0]):
             return LineKind.IGNORED
         elif fields[0] != expected_id and not (block.broken and re.fullmatch("[0-9]+", fields[0])):
             index, what = 0, "wrong word id"
@@ -72,3 +72,10 @@ class ConlluLayout:
             remedy=remedy,
         )
         return (error,)
+
+
+def _is_range_or_empty_node(word_id: str) -> bool:
+    if _RANGE_OR_EMPTY_NODE.fullmatch(word_id) is None:
+        return False
+    first, dash, last = word_id.partition("-")
+    return not dash or (len(first), first) < (len(last), last)
