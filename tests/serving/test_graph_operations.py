@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from google.protobuf import text_format
 from tensorflow.core.protobuf import saved_model_pb2
 from tiny_taggers import SENTENCES, tiny_export
 
@@ -123,7 +122,7 @@ def test_a_graph_of_tensorflow_1(tmp_path: Path) -> None:
 
 
 def test_a_table_that_reads_a_file(tmp_path: Path) -> None:
-    (tmp_path / "table.txt").write_text("one\ntwo\n", encoding="utf-8")
+    (tmp_path / "table.txt").write_text("one\t1\n", encoding="utf-8")
     table = tf.lookup.StaticVocabularyTable(
         tf.lookup.TextFileInitializer(
             str(tmp_path / "table.txt"), tf.string, 0, tf.int64, 1, delimiter="\t"
@@ -142,8 +141,8 @@ def test_a_table_that_reads_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["saved_model.cpb", "saved_model.pbtxt"])
 def test_a_graph_in_another_file(name: str, tmp_path: Path) -> None:
-    graph = saved_model_pb2.SavedModel.FromString((tiny_export("ner") / "saved_model.pb").read_bytes())
-    (tmp_path / name).write_text(text_format.MessageToString(graph, indent=None)[:100], encoding="utf-8")
+    shutil.copy(tiny_export("ner") / "saved_model.pb", tmp_path)
+    (tmp_path / name).write_bytes(b"another graph")
     with pytest.raises(SeqlabError, match=rf"{REFUSED}[\s\S]*saved_model\.pb alone"):
         check_saved_model(tmp_path)
 

@@ -109,7 +109,7 @@ def _resolve(split: str, given: str) -> dict[str, Path]:
     where = f"{_PARAMETER}.{split}"
     if not given:
         raise CorpusError("the path is empty", where=where, expected="a file or a folder of files")
-    path = Path(os.path.realpath(Path(given).expanduser()))  # `Path.resolve` raises in a loop of links
+    path = _real_path(given)
     if path.is_file():
         return {given: path}
     if not path.exists():
@@ -125,6 +125,10 @@ def _resolve(split: str, given: str) -> dict[str, Path]:
     if not files:
         raise CorpusError("the folder has no files", where=where, received=f"{given}, which is {path}")
     return {str(Path(given) / file.name): file for file in files}
+
+
+def _real_path(given: str) -> Path:
+    return Path(os.path.realpath(Path(given).expanduser()))  # `Path.resolve` raises in a loop of links
 
 
 def _is_conllu(paths: Sequence[Path]) -> bool:
