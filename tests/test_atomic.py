@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 
 import pytest
 
@@ -80,3 +81,15 @@ def test_csv_rows_with_different_columns_are_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"columns \['b'\] in a table of \['a'\]"):
         write_csv(tmp_path / "a.csv", [{"a": 1}, {"b": 2}])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_of_a_killed_process_is_removed_and_that_of_a_running_one_is_not(tmp_path):
+    abandoned = tmp_path / ".export.abcdefgh"
+    abandoned.mkdir()
+    (abandoned / "part").write_text("part", encoding="utf-8")
+    with replaced_directory(tmp_path / "export") as running:
+        for folder in (abandoned, running):
+            os.utime(folder, (0, 0))
+        with replaced_directory(tmp_path / "export"):
+            assert running.exists()
+            assert not abandoned.exists()

@@ -115,3 +115,41 @@ def test_settings_for_one_device_alone_are_refused_with_a_strategy(values, name,
     values["pos"]["training"] |= {"strategy": "mirrored", name: value}
     with pytest.raises(SeqlabError, match=f"training.strategy mirrored needs .*{name}: "):
         parse_params(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("ner.training.warmup_epochs", float("inf"), r"warmup_epochs: Input should be a finite number"),
+        ("ner.training.weight_averaging_epochs", float("inf"), r"averaging_epochs: .* finite number"),
+        ("ner.training.epochs", True, r"ner\.training\.epochs: Input should be a valid integer"),
+        ("ner.training.epochs", "3", r"ner\.training\.epochs: .*valid integer.* \(received '3'\)"),
+        ("ner.training.learning_rate", "0.1", r"learning_rate: .*valid number.* \(received '0.1'\)"),
+        ("tasks", ["ner", "ner"], r"tasks contains a task twice, received \['ner', 'ner'\]"),
+        ("tasks", ["ner; touch x"], r"tasks\.0: Input should be 'ner' or 'pos'"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(values, name, value, message):
+    with pytest.raises(SeqlabError, match=message):
+        parse_params(change(values, name, value))
+
+
+def test_a_key_that_occurs_twice_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(PARAMS.read_text(encoding="utf-8") + "seed: 14\n", encoding="utf-8")
+    with pytest.raises(SeqlabError, match=r"params\.yaml:\d+:1: not YAML\n.*the key 'seed' occurs twice"):
+        load_params(path)
+
+
+def test_a_file_in_latin_1_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(PARAMS.read_bytes() + "# Zürich\n".encode("latin-1"))
+    with pytest.raises(SeqlabError, match=r"params\.yaml:\d+: not UTF-8\n.*byte 0xFC\n.*iconv"):
+        load_params(path)
+
+
+def test_a_power_of_ten_without_a_point_is_a_number(tmp_path):
+    path = tmp_path / "params.yaml"
+    text = PARAMS.read_text(encoding="utf-8").replace("learning_rate: 0.001 ", "learning_rate: 1e-3 ")
+    path.write_text(text, encoding="utf-8")
+    assert load_params(path).ner.training.learning_rate == 0.001

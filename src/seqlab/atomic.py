@@ -3,29 +3,52 @@
 from __future__ import annotations
 
 import csv
+import fcntl
+import glob
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+_LOCKED_AFTER_S = 60
+"""A younger temporary folder may not be locked yet."""
 
 
 @contextmanager
 def replaced_directory(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that replaces `path` on success, and is deleted if the block raises."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path)
     made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    lock = os.open(made, os.O_RDONLY)
     try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         made.chmod(0o755)
         yield made
         if path.exists():
             shutil.rmtree(path)
         made.rename(path)
     finally:
+        os.close(lock)
         shutil.rmtree(made, ignore_errors=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Delete the temporary folders of `path` whose process was killed; the system released their locks."""
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.????????"):
+        if folder.is_dir() and time.time() - folder.stat().st_mtime > _LOCKED_AFTER_S:
+            lock = os.open(folder, os.O_RDONLY)
+            try:
+                with suppress(BlockingIOError):
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from seqlab.credentials import protect_output, without_credentials
-from seqlab.errors import SeqlabError
+from seqlab.errors import SeqlabError, disk_error
 
 COMMANDS = ("summary", "ui", "check", "corpora", "tag", "card", "promote", "replay")
 
@@ -32,6 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = parsed.run(parsed)
     except SeqlabError as error:
         print(f"error: {without_credentials(str(error))}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if (full := disk_error(error)) is None:
+            raise
+        print(f"error: {without_credentials(str(full))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

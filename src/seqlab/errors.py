@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class SeqlabError(Exception):
     """An error that the user can fix.
@@ -47,5 +49,21 @@ class SeqlabError(Exception):
         return "\n".join([first, *(f"  {name}: {text}" for name, text in parts if text)])
 
 
+def disk_error(error: OSError) -> SeqlabError | None:
+    """Return the error for a full disk or an exhausted quota; None for any other error of the system."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    return SeqlabError(
+        "no space is left on the disk",
+        where=str(error.filename or ""),
+        received=str(error.strerror),
+        remedy="free some space (`dvc gc --workspace` removes old outputs from the cache), then run again",
+    )
+
+
 class CorpusError(SeqlabError):
     """An error in a corpus or its description. `scan_lines` and `scan_blocks` yield it for invalid lines."""
+
+
+class MissingTagError(CorpusError):
+    """A token has no tag in the column that is read."""

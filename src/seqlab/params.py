@@ -5,6 +5,7 @@ The text below a field is its description in docs/parameters.md.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -22,7 +23,9 @@ Positive = Annotated[int, Field(gt=0)]
 class Section(BaseModel):
     """A section of params.yaml: immutable, without unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class SampleParams(Section):
@@ -273,6 +276,12 @@ class Params(Section):
     ner: TaskParams
     pos: TaskParams
 
+    @model_validator(mode="after")
+    def _tasks_differ(self) -> Params:
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError(f"tasks contains a task twice, received {self.tasks}")
+        return self
+
     def task(self, name: str) -> TaskParams:
         """Return the section of a task.
 
@@ -283,6 +292,26 @@ class Params(Section):
             raise SeqlabError("unknown task", where="tasks", expected="ner or pos", received=repr(name))
         section: TaskParams = getattr(self, name)
         return section
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without duplicate keys, in which `1e-3` is a number, as for DVC."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        found: set[Any] = set()
+        for key, _ in node.value:
+            if key.value in found:
+                mark = key.start_mark
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} occurs twice", mark
+                )
+            found.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+"), list("-+0123456789")
+)
 
 
 def parse_params(values: Any, *, where: str = "params.yaml") -> Params:
@@ -319,8 +348,16 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         raise SeqlabError(
             "the file does not exist", where=str(path), remedy="run from the repository's root"
         ) from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise SeqlabError(
+            "not UTF-8",
+            where=f"{path}:{line}",
+            received=f"byte 0x{error.object[error.start]:02X}",
+            remedy=f"if the file is in Latin-1, convert it: iconv -f ISO-8859-1 -t UTF-8 {path}",
+        ) from None
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)

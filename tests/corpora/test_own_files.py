@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 import shutil
 
 import pytest
@@ -9,7 +11,7 @@ import zstandard
 from seqlab.corpora.own_files import copy_files
 from seqlab.corpus.manifest import read_manifest
 from seqlab.corpus.splits import in_share, read_split
-from seqlab.errors import CorpusError
+from seqlab.errors import CorpusError, SeqlabError
 
 COLUMNS = ["token", "upos", "ner"]
 TRAIN = "".join(f"word{i}\tNOUN\t{'B-X' if i % 3 else 'O'}\n\n" for i in range(200))
@@ -203,3 +205,34 @@ def test_a_split_that_the_corpus_does_not_have(own, raw):
         CorpusError, match=r"no such split\n  expected: one of train, dev, test\n  received: 'val'"
     ):
         read_split(raw, "val", tag_column="ner")
+
+
+def test_the_same_file_for_train_and_test_is_said(tmp_path, caplog):
+    path = tmp_path / "all.conll"
+    path.write_text("EU\tB-ORG\n\n" * 20, encoding="utf-8")
+    paths = dict.fromkeys(("train", "dev", "test"), str(path))
+    caplog.set_level("WARNING", logger="seqlab")
+    copy_files(tmp_path / "raw", **paths, columns=["token", "ner"], dev_share=0.5)
+    assert "train and test both contain all.conll: the test score will be too high" in caplog.text
+
+
+def test_a_named_pipe_and_a_loop_of_links_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for name, message in (("pipe", "neither a file nor a folder"), ("loop", "no such file or folder")):
+        paths = dict.fromkeys(("train", "dev", "test"), str(tmp_path / name))
+        with pytest.raises(CorpusError, match=rf"corpus\.files\.train: {message}"):
+            copy_files(tmp_path / "raw", **paths, columns=["token", "ner"])
+
+
+def test_a_full_disk_is_no_unreadable_file(tmp_path, monkeypatch):
+    def copyfile(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    path = tmp_path / "all.conll"
+    path.write_text("EU\tB-ORG\n\n", encoding="utf-8")
+    monkeypatch.setattr("shutil.copyfile", copyfile)
+    paths = dict.fromkeys(("train", "dev", "test"), str(path))
+    with pytest.raises(SeqlabError, match=r"train\.conll: no space is left on the disk[\s\S]*dvc gc"):
+        copy_files(tmp_path / "raw", **paths, columns=["token", "ner"])
+    assert [path.name for path in tmp_path.iterdir()] == ["all.conll"]

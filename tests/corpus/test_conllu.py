@@ -103,3 +103,10 @@ def test_an_invalid_line_is_one_error(scan):
     assert isinstance(error, CorpusError)
     assert error.line == 2
     assert block.column("token") == ("a", "c")
+
+
+@pytest.mark.parametrize("word_id", ["3-2", "2-2", "10-9"])
+def test_a_range_that_does_not_rise_is_an_error(read, word_id):
+    text = ROW.format(id=1, token="a", upos="DET") + ROW.format(id=word_id, token="b", upos="_")
+    with pytest.raises(CorpusError, match=rf"my\.conllu:2:1: wrong word id[\s\S]*'{word_id}'"):
+        read(text)

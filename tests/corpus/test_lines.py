@@ -148,3 +148,15 @@ def test_a_file_that_is_removed_while_it_is_read(tmp_path):
     path.unlink()
     with pytest.raises(CorpusError, match="no such file"):
         list(lines)
+
+
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.conll")
+    with pytest.raises(CorpusError, match=r"pipe\.conll: this is not a regular file"):
+        next(scan_lines(tmp_path / "pipe.conll"))
+
+
+def test_a_loop_of_links_cannot_be_read(tmp_path):
+    (tmp_path / "a").symlink_to("a")
+    with pytest.raises(CorpusError, match=r"a: the file cannot be read"):
+        next(scan_lines(tmp_path / "a"))

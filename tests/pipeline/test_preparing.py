@@ -209,3 +209,22 @@ def test_a_column_without_spans_is_refused_for_a_span_task(tmp_path, raw):
         match=r"column 'upos' .* does not contain spans\n.*\n  received: BIOES; columns of spans: ner",
     ):
         prepare_task(raw, tmp_path / "prepared", task=values)
+
+
+def test_an_incomplete_column_of_conllu_is_left_out(tmp_path, caplog):
+    """XPOS is missing in many treebanks, in all words or in some."""
+    rows = [("EU", "PROPN", "NNP"), ("rejects", "VERB", "VBZ"), ("it", "PRON", "_")]
+    lines = (f"{i}\t{form}\t_\t{upos}\t{xpos}" + "\t_" * 5 for i, (form, upos, xpos) in enumerate(rows, 1))
+    path = tmp_path / "en.conllu"
+    path.write_text("\n".join(lines) + "\n\n", encoding="utf-8")
+    dev = tmp_path / "dev.conllu"
+    dev.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    names = {"train": str(path), "dev": str(dev), "test": str(dev)}
+    copy_files(tmp_path / "raw", **names, columns=["token", "upos"])
+    values = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    values["pos"]["embedder"]["vectors"] = str(REPOSITORY / "data/vectors/none.txt")
+    caplog.set_level("WARNING", logger="seqlab")
+    report = prepare_task(tmp_path / "raw", tmp_path / "prepared", task=parse_params(values).pos)
+    reason = f"a token has no tag ({path}, line 3)"
+    assert report["auxiliary_columns_left_out"] == {"xpos": reason}
+    assert f"auxiliary column xpos is not learned beside upos: {reason}" in caplog.text

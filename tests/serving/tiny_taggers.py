@@ -24,6 +24,7 @@ from seqlab.modeling.heads.crf_head import CRFHead
 from seqlab.modeling.heads.softmax_head import SoftmaxHead
 from seqlab.modeling.tagger import Tagger
 from seqlab.serving.export_config import export_config
+from seqlab.serving.export_files import file_digests
 from seqlab.serving.onnx.onnx_export import export_onnx
 from seqlab.serving.onnx.onnx_tagging import export_tagging
 from seqlab.serving.saved_model import export_saved_model
@@ -183,6 +184,7 @@ def tiny_export(kind: str) -> Path:
         run={"run_id": "r1", "experiment": f"seqlab-{kind}"},
         **WINDOW,
     )
+    config["files"] = file_digests(directory)
     (directory / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return directory
 

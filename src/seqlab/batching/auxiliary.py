@@ -20,6 +20,7 @@ import numpy as np
 
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.corpus.sentence import Sentence
+from seqlab.errors import MissingTagError
 from seqlab.tags import NUM_RESERVED
 
 
@@ -41,6 +42,8 @@ def write_auxiliary(
 ) -> dict[str, str]:
     """Write columns into the folder of an encoded split, with one sentence in memory at a time.
 
+    A column in which a token has no tag is left out.
+
     Args:
         directory: the split's folder.
         columns: for each column, a function that starts reading the split's sentences with its tags.
@@ -54,9 +57,12 @@ def write_auxiliary(
     listed: list[dict[str, Any]] = []
     left_out: dict[str, str] = {}
     for column, sentences in columns.items():
-        tags = Vocabulary.from_counts(
-            Counter(tag for sentence in sentences() for tag in sentence.tags), min_count=min_count
-        )
+        try:
+            counts = Counter(tag for sentence in sentences() for tag in sentence.tags)
+        except MissingTagError as error:
+            left_out[column] = f"a token has no tag ({error.file}, line {error.line})"
+            continue
+        tags = Vocabulary.from_counts(counts, min_count=min_count)
         num_tags = len(tags) - NUM_RESERVED
         if not num_tags:
             left_out[column] = f"no tag occurs {min_count} times or more"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -13,8 +15,10 @@ from seqlab.corpus.blocks import Block, scan_blocks
 from seqlab.corpus.conll import ConllLayout
 from seqlab.corpus.conllu import CONLLU_TAG_COLUMNS
 from seqlab.corpus.manifest import write_manifest
-from seqlab.errors import CorpusError
+from seqlab.errors import CorpusError, disk_error
 from seqlab.tags import canonical_tag_scheme, find_unreadable_tag
+
+logger = logging.getLogger(__name__)
 
 _PARAMETER = "corpus.files"
 _BLOCKS_LOOKED_AT = 1_000
@@ -61,9 +65,14 @@ def copy_files(
             copied, or the layout is invalid.
     """
     layout = ConllLayout(tuple(columns), separator, comment_prefix)
-    cut_dev = not dev or Path(dev).expanduser().resolve() == Path(train).expanduser().resolve()
+    cut_dev = not dev or os.path.realpath(Path(dev).expanduser()) == os.path.realpath(
+        Path(train).expanduser()
+    )
     paths = {"train": train, "test": test} if cut_dev else {"train": train, "dev": dev or "", "test": test}
     sources = {split: _resolve(split, path) for split, path in paths.items()}
+    for split in sources.keys() - {"test"}:
+        for path in {*sources[split].values()} & {*sources["test"].values()}:
+            logger.warning("%s and test both contain %s: the test score will be too high", split, path.name)
     is_conllu = _is_conllu([path for split in sources.values() for path in split.values()])
     with replaced_directory(directory) as made:
         files = {split: _copy_split(made, split, sources[split], is_conllu) for split in sources}
@@ -100,7 +109,7 @@ def _resolve(split: str, given: str) -> dict[str, Path]:
     where = f"{_PARAMETER}.{split}"
     if not given:
         raise CorpusError("the path is empty", where=where, expected="a file or a folder of files")
-    path = Path(given).expanduser().resolve()
+    path = _real_path(given)
     if path.is_file():
         return {given: path}
     if not path.exists():
@@ -110,10 +119,16 @@ def _resolve(split: str, given: str) -> dict[str, Path]:
             received=f"{given}, which is {path}",
             remedy="correct the path",
         )
+    if not path.is_dir():
+        raise CorpusError("neither a file nor a folder", where=where, received=f"{given}, which is {path}")
     files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
     if not files:
         raise CorpusError("the folder has no files", where=where, received=f"{given}, which is {path}")
     return {str(Path(given) / file.name): file for file in files}
+
+
+def _real_path(given: str) -> Path:
+    return Path(os.path.realpath(Path(given).expanduser()))  # `Path.resolve` raises in a loop of links
 
 
 def _is_conllu(paths: Sequence[Path]) -> bool:
@@ -141,6 +156,8 @@ def _copy_split(made: Path, split: str, sources: Mapping[str, Path], is_conllu: 
         try:
             shutil.copyfile(path, made / copy)
         except OSError as error:
+            if full := disk_error(error):
+                raise full from error
             raise CorpusError("the file cannot be read", file=source, received=str(error)) from error
         after = path.stat()
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):

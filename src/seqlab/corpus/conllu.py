@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from seqlab.corpus.blocks import Block, LineKind, column_of
-from seqlab.errors import CorpusError
+from seqlab.errors import CorpusError, MissingTagError
 
 CONLLU_COLUMNS = ("id", "token", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 CONLLU_TAG_COLUMNS = ("upos", "xpos")
@@ -50,7 +50,7 @@ class ConlluLayout:
             index = fields.index("")
             what = "empty token" if index == 1 else f"empty field in column {CONLLU_COLUMNS[index]}"
             expected, remedy = "at least one character", "write '_' if the value is unknown"
-        elif fields[0] != expected_id and _RANGE_OR_EMPTY_NODE.fullmatch(fields[0]):
+        elif fields[0] != expected_id and _is_range_or_empty_node(fields[0]):
             return LineKind.IGNORED
         elif fields[0] != expected_id and not (block.broken and re.fullmatch("[0-9]+", fields[0])):
             index, what = 0, "wrong word id"
@@ -59,10 +59,10 @@ class ConlluLayout:
         elif tag_index is not None and fields[tag_index] == _UNSPECIFIED:
             index, what = tag_index, f"no tag in column {self.tag_column}"
             expected = "a tag for each word"
-            remedy = "choose another column; not every treebank has both"
+            remedy = "set the task's column to another one, or remove the task; not every treebank has both"
         else:
             return fields
-        error = CorpusError(
+        error = (MissingTagError if what.startswith("no tag") else CorpusError)(
             what,
             file=block.file,
             line=line,
@@ -72,3 +72,10 @@ class ConlluLayout:
             remedy=remedy,
         )
         return (error,)
+
+
+def _is_range_or_empty_node(word_id: str) -> bool:
+    if _RANGE_OR_EMPTY_NODE.fullmatch(word_id) is None:
+        return False
+    first, dash, last = word_id.partition("-")
+    return not dash or (len(first), first) < (len(last), last)

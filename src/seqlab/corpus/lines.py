@@ -87,6 +87,8 @@ def _identify(path: Path, name: str) -> tuple[int, int, int]:
         raise CorpusError("the file cannot be read", file=name, received=str(error)) from error
     if path.is_dir():
         raise CorpusError("this is a folder", file=name, expected="a file", remedy="name a file in it")
+    if not path.is_file():
+        raise CorpusError("this is not a regular file", file=name, expected="a file", remedy="check the path")
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 

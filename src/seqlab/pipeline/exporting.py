@@ -17,6 +17,7 @@ from seqlab.evaluation.predictions import TaggedSentence, read_predictions, spel
 from seqlab.params import TaskParams
 from seqlab.pipeline.predicting import load_prepared, prediction_window
 from seqlab.serving.export_config import export_config
+from seqlab.serving.export_files import CONFIG, file_digests
 from seqlab.serving.float32 import load_tagger
 from seqlab.serving.mlflow_model import save_mlflow_model
 from seqlab.serving.model_card import model_card
@@ -102,7 +103,6 @@ def export_task(
             run=run,
             **window,
         )
-        write_json(made / "config.json", config)
         card = model_card(
             config,
             corpus=corpus,
@@ -114,6 +114,7 @@ def export_task(
             unavailable=unavailable,
         )
         (made / "model_card.md").write_text(card, encoding="utf-8")
+        write_json(made / CONFIG, config | {"files": file_digests(made)})
         logger.info(
             "comparing %s with the trained model on %d sentences of dev", ", ".join(forms), len(sentences)
         )

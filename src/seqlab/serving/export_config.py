@@ -7,12 +7,18 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from seqlab.errors import SeqlabError
+from seqlab.serving.export_files import CONFIG, check_files
 
-FORMAT_VERSION = 1
-"""Incremented when the signatures change, so that programs recognise exports that they do not support."""
+FORMAT_VERSION = 2
+"""Incremented when the files or signatures change. Version 1 has no digests of its files."""
+
+READABLE_VERSIONS = (1, 2)
+"""Versions that `seqlab tag` loads; tests/fixtures/ has an export of each."""
 
 _CORPUS = ("corpus", "title", "licence", "synthetic", "digest", "column")
 _SCORES = (
@@ -27,6 +33,31 @@ _SCORES = (
 )
 
 
+class _Config(BaseModel):
+    """The types of `config.json`."""
+
+    model_config = ConfigDict(strict=True)
+
+    format_version: int
+    task: str
+    tag_scheme: str | None
+    tags: Annotated[list[str], Field(min_length=1)]
+    max_length: Annotated[int, Field(gt=0)]
+    overlap: Annotated[int, Field(ge=0)]
+    corpus: dict[str, Any]
+    scores: dict[str, dict[str, Any]]
+    run_id: str
+    experiment: str
+    versions: dict[str, str]
+    files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] | None = None
+
+    @model_validator(mode="after")
+    def _has_digests(self) -> _Config:
+        if self.format_version > 1 and self.files is None:
+            raise ValueError("files: Field required")
+        return self
+
+
 def export_config(
     *,
     task: str,
@@ -38,7 +69,7 @@ def export_config(
     scores: Mapping[str, Mapping[str, Any]],
     run: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the content of `config.json`.
+    """Return the content of `config.json`, except `files`, the digests of the other files of the export.
 
     Args:
         task: `ner` or `pos`.
@@ -72,9 +103,10 @@ def read_export_config(directory: Path, *, task: str | None = None) -> dict[str,
     """Read and check the `config.json` in `directory`; a `task` of None accepts any task.
 
     Raises:
-        SeqlabError: there is no export, or its format version or task is another one.
+        SeqlabError: there is no export, its format version or task is another one, or a value is missing or
+            of another type.
     """
-    path = directory / "config.json"
+    path = directory / CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -84,20 +116,34 @@ def read_export_config(directory: Path, *, task: str | None = None) -> dict[str,
             expected="a folder with config.json and saved_model.pb",
             remedy="run `dvc repro` to train and export one, or name another with --model",
         ) from None
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SeqlabError("config.json is not valid JSON", where=str(path), received=str(error)) from None
     version = config.get("format_version") if isinstance(config, dict) else None
-    if version != FORMAT_VERSION:
+    if type(version) is not int or version not in READABLE_VERSIONS:
         received = repr(config)[:100]
         if isinstance(config, dict):
-            received = f"{version} (seqlab {config.get('versions', {}).get('seqlab', 'unknown')})"
+            versions = config.get("versions")
+            exporter = versions.get("seqlab", "unknown") if isinstance(versions, dict) else "unknown"
+            received = f"{version} (seqlab {exporter})"
         raise SeqlabError(
             "the model was exported by an incompatible version of seqlab",
             where=str(path),
-            expected=f"format_version {FORMAT_VERSION}",
+            expected=f"format_version {' or '.join(map(str, READABLE_VERSIONS))}",
             received=received,
             remedy="export it again (`dvc repro`), or use the version of seqlab that exported it",
         )
+    try:
+        _Config.model_validate(config)
+    except ValidationError as error:
+        raise SeqlabError(
+            "config.json has invalid values",
+            where=str(path),
+            received="\n    ".join(
+                ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"])))
+                for problem in error.errors()
+            ),
+            remedy="copy the export again, or export it again (`dvc repro`)",
+        ) from None
     if task not in (None, config["task"]):
         raise SeqlabError(
             "the model is for another task",
@@ -107,6 +153,18 @@ def read_export_config(directory: Path, *, task: str | None = None) -> dict[str,
             remedy=f"use --task {config['task']}, or name a {task} model with --model",
         )
     return dict(config)
+
+
+def read_checked_config(directory: Path, *, task: str | None = None) -> dict[str, Any]:
+    """Read `config.json` as `read_export_config` does, and compare all files with their digests.
+
+    Raises:
+        SeqlabError: as `read_export_config` and `check_files`.
+    """
+    config = read_export_config(directory, task=task)
+    if config["format_version"] > 1:
+        check_files(directory, config["files"])
+    return config
 
 
 def _version(library: str) -> str:

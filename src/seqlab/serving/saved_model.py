@@ -11,6 +11,7 @@ from seqlab.batching.encoding import FeatureEncoder
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.errors import SeqlabError
 from seqlab.serving.graph.string_tagger import GraphTagger
+from seqlab.serving.graph_operations import check_saved_model
 
 SIGNATURES = ("serving_default", "tokens", "ragged", "text", "ids")
 
@@ -41,7 +42,8 @@ def export_saved_model(
         overlap: tokens that neighbouring windows share.
 
     Raises:
-        SeqlabError: TensorFlow sees a GPU, so the graph would contain operations for GPUs.
+        SeqlabError: TensorFlow sees a GPU, so the graph would contain operations for GPUs; or the graph
+            contains an operation that `seqlab tag` refuses.
     """
     if tf.config.get_visible_devices("GPU"):
         raise SeqlabError(
@@ -64,3 +66,4 @@ def export_saved_model(
     )
     signatures = (module.tag_sentences, module.tag_tokens, module.tag_ragged, module.tag_text, tag_ids)
     tf.saved_model.save(module, str(directory), signatures=dict(zip(SIGNATURES, signatures, strict=True)))
+    check_saved_model(directory)

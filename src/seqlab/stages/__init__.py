@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seqlab.credentials import protect_output, without_credentials
-from seqlab.errors import SeqlabError
+from seqlab.errors import SeqlabError, disk_error
 
 
 class TerminatedError(KeyboardInterrupt):
@@ -53,6 +53,11 @@ def run_stage(stage: Callable[..., None], *names: str) -> int:
         stage(**vars(arguments))
     except SeqlabError as error:
         print(f"error: {without_credentials(str(error))}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if (full := disk_error(error)) is None:
+            raise
+        print(f"error: {without_credentials(str(full))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
         number = signal.SIGTERM if isinstance(error, TerminatedError) else signal.SIGINT

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import tensorflow as tf
 from tiny_taggers import SENTENCES, load_once, tiny_export
 
 from seqlab.errors import SeqlabError
+from seqlab.serving.export_files import file_digests
 from seqlab.serving.tagging import onnx_tagger
 from seqlab.serving.tagging.exported_tagger import load_exported_tagger
 from seqlab.serving.tagging.onnx_tagger import OnnxTagger
@@ -20,6 +22,9 @@ def without_onnx(tmp_path: Path) -> Path:
     shutil.copytree(tiny_export("ner"), tmp_path / "export")
     shutil.rmtree(tmp_path / "export" / "onnx")
     (tmp_path / "export" / "tagger.json").unlink()
+    config = json.loads((tmp_path / "export" / "config.json").read_text(encoding="utf-8"))
+    config["files"] = file_digests(tmp_path / "export")
+    (tmp_path / "export" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return tmp_path / "export"
 
 

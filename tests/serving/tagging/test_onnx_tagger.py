@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tiny_taggers import (
 from seqlab.atomic import write_json
 from seqlab.errors import SeqlabError
 from seqlab.serving.export_config import export_config
+from seqlab.serving.export_files import file_digests
 from seqlab.serving.reference import make_batches, tag_batches
 from seqlab.serving.tagging import onnx_tagger
 from seqlab.serving.tagging.onnx_tagger import OnnxTagger
@@ -116,7 +118,7 @@ def test_every_part_computes_what_the_tagger_computes(
         run={"run_id": "r1", "experiment": "e"},
         **WINDOW,
     )
-    write_json(tmp_path / "config.json", config)
+    write_json(tmp_path / "config.json", config | {"files": file_digests(tmp_path)})
     expected = tag_batches(tiny.tagger, make_batches(TOKENS, encoder=tiny.encoder), **WINDOW)
     tagger = OnnxTagger(tmp_path)
     lengths = np.array([len(sentence) for sentence in TOKENS])
@@ -130,5 +132,28 @@ def test_every_part_computes_what_the_tagger_computes(
 def test_a_damaged_export_raises(tmp_path: Path) -> None:
     shutil.copytree(tiny_export("ner"), tmp_path / "export")
     (tmp_path / "export" / "onnx" / "encoder.onnx").write_bytes(b"nothing")
+    _renew_digests(tmp_path / "export")
     with pytest.raises(SeqlabError, match=r"the exported model cannot be loaded[\s\S]*export it again"):
         OnnxTagger(tmp_path / "export")
+
+
+@pytest.mark.parametrize("rules", ["{}", "[]", '{"features": {"max_token_length": "x"}}'])
+def test_rules_of_another_form_raise(rules: str, tmp_path: Path) -> None:
+    shutil.copytree(tiny_export("ner"), tmp_path / "export")
+    (tmp_path / "export" / "tagger.json").write_text(rules, encoding="utf-8")
+    _renew_digests(tmp_path / "export")
+    with pytest.raises(SeqlabError, match=r"the exported model cannot be loaded[\s\S]*export it again"):
+        OnnxTagger(tmp_path / "export")
+
+
+def test_pickled_vectors_are_refused(tmp_path: Path) -> None:
+    shutil.copytree(tiny_export("ner"), tmp_path / "export")
+    np.save(tmp_path / "export" / "onnx" / "known_types.npy", np.array([{}], object), allow_pickle=True)
+    _renew_digests(tmp_path / "export")
+    with pytest.raises(SeqlabError, match=r"the exported model cannot be loaded[\s\S]*Python objects"):
+        OnnxTagger(tmp_path / "export")
+
+
+def _renew_digests(export: Path) -> None:
+    config = json.loads((export / "config.json").read_text(encoding="utf-8"))
+    write_json(export / "config.json", config | {"files": file_digests(export)})

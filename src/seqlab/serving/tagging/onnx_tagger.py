@@ -13,7 +13,8 @@ import numpy as np
 
 from seqlab.batching.buckets import Windows, cut_windows
 from seqlab.errors import SeqlabError
-from seqlab.serving.export_config import read_export_config
+from seqlab.serving.export_config import read_checked_config
+from seqlab.serving.tagging.onnx_files import read_onnx
 from seqlab.serving.tagging.tag_decoder import SpanReader, TagDecoder
 from seqlab.serving.tagging.tagged_text import TaggedText, TaggedToken, find_offsets
 from seqlab.serving.tagging.text_tokenizer import TextTokenizer, TokenizedTexts
@@ -42,7 +43,8 @@ class OnnxTagger:
         int8: use the encoder whose weights are quantised to 8 bits.
 
     Raises:
-        SeqlabError: there is no export, it is damaged, or its task or version is another one.
+        SeqlabError: there is no export, it is damaged, needs more than ONNX Runtime and its own files, or its
+            task or version is another one.
     """
 
     def __init__(
@@ -50,35 +52,40 @@ class OnnxTagger:
     ) -> None:
         import onnxruntime
 
-        self.config = read_export_config(directory, task=task)
+        self.config = read_checked_config(directory, task=task)
         self._threads = threads
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.load_model_format", "ONNX")  # the format that is checked
         parts = directory / PARTS
         try:
             rules = json.loads((directory / "tagger.json").read_text(encoding="utf-8"))
             self._embedder, self._encoder = (
-                onnxruntime.InferenceSession(str(parts / name), options, providers=["CPUExecutionProvider"])
+                onnxruntime.InferenceSession(
+                    read_onnx(parts / name), options, providers=["CPUExecutionProvider"]
+                )
                 for name in ("embedder.onnx", "encoder.int8.onnx" if int8 else "encoder.onnx")
             )
             known_types = json.loads((parts / "known_types.json").read_text(encoding="utf-8"))
-            known_vectors = np.load(parts / "known_types.npy", mmap_mode="r")
+            known_vectors = np.load(parts / "known_types.npy", mmap_mode="r", allow_pickle=False)
+            shapes = {put.name: put.shape for put in self._embedder.get_inputs()}
+            self._needs_all_characters = isinstance(shapes["char_ids"][1], int)  # a dynamic size is a name
+            self._tokenizer, self._features = TextTokenizer(rules), TokenFeatures(rules)
+            self._decoder = TagDecoder(rules["decoding"])
+            self._span_reader = None if rules["spans"] is None else SpanReader(rules["spans"])
+            self._tags, self._window = rules["tags"], rules["window"]
+            self._vectors = TypeVectors(known_types, known_vectors, compute=self._embed)
+        except SeqlabError:
+            raise
         # ONNX Runtime raises subclasses of Exception alone.
         except Exception as error:
             raise SeqlabError(
                 "the exported model cannot be loaded",
                 where=str(directory),
-                received=f"{type(error).__name__}: {str(error).splitlines()[0][:300]}",
+                received=f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}",
                 remedy="it is damaged, or needs another version of ONNX Runtime: export it again "
                 "(`dvc repro`)",
             ) from error
-        shapes = {put.name: put.shape for put in self._embedder.get_inputs()}
-        self._needs_all_characters = isinstance(shapes["char_ids"][1], int)  # a dynamic size is a name
-        self._tokenizer, self._features = TextTokenizer(rules), TokenFeatures(rules)
-        self._decoder = TagDecoder(rules["decoding"])
-        self._span_reader = None if rules["spans"] is None else SpanReader(rules["spans"])
-        self._tags, self._window = rules["tags"], rules["window"]
-        self._vectors = TypeVectors(known_types, known_vectors, compute=self._embed)
 
     def tag(self, texts: Sequence[str], *, tokenized: bool = False) -> list[TaggedText]:
         """Tag raw sentences of any length; if `tokenized`, tokens are separated by blanks alone."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from seqlab.errors import SeqlabError
 from seqlab.modeling.device import quiet_tensorflow
-from seqlab.serving.export_config import read_export_config
+from seqlab.serving.export_config import read_checked_config
+from seqlab.serving.graph_operations import check_saved_model
 from seqlab.serving.tagging.tagged_text import TaggedSpan, TaggedText, TaggedToken, find_offsets
 
 _BATCH_SIZE = 64
@@ -25,16 +26,18 @@ class SavedModelTagger:
         task: the expected task; None accepts any task.
 
     Raises:
-        SeqlabError: there is no export, it is damaged, or its task or version is another one.
+        SeqlabError: there is no export, it is damaged, its graph may do more than compute, or its task or
+            version is another one.
     """
 
     def __init__(self, directory: Path, *, task: str | None = None) -> None:
-        self.config = read_export_config(directory, task=task)
+        self.config = read_checked_config(directory, task=task)
         # The export runs on the CPU on every machine, and looking for a GPU takes time.
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
         with quiet_tensorflow():
             import tensorflow as tf
 
+            check_saved_model(directory)
             try:
                 self._model = tf.saved_model.load(str(directory))  # holds the weights
                 self._tag_text = self._model.signatures["text"]

@@ -1,0 +1,31 @@
+"""An export of each format version that seqlab has written still loads and tags as it did."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from seqlab.serving.export_config import FORMAT_VERSION, READABLE_VERSIONS
+from seqlab.serving.tagging.onnx_tagger import OnnxTagger
+from seqlab.serving.tagging.saved_model_tagger import SavedModelTagger
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+TEXTS = ["Marie Curie was born in Warsaw.", "one"]
+
+
+@pytest.mark.parametrize("version", READABLE_VERSIONS)
+@pytest.mark.parametrize("load", [OnnxTagger, SavedModelTagger])
+def test_an_old_export_tags_as_it_did(version: int, load: type, tmp_path: Path) -> None:
+    with tarfile.open(FIXTURES / f"export_{version}.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    tagger = load(tmp_path / "export")
+    assert tagger.config["format_version"] == version
+    expected = json.loads((FIXTURES / f"export_{version}.json").read_text(encoding="utf-8"))
+    assert [[token.tag for token in row.tokens] for row in tagger.tag(TEXTS)] == expected
+
+
+def test_the_current_version_has_a_fixture() -> None:
+    assert max(READABLE_VERSIONS) == FORMAT_VERSION
