@@ -184,6 +184,8 @@ class TrainingParams(Section):
     """maximum global norm of the gradients; `null`: no clipping"""
     weight_averaging_epochs: Annotated[float, Field(ge=0)]
     """reach of the exponential moving average of the weights, in epochs; 0: no averaging"""
+    checkpoint_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """a checkpoint is saved after each epoch, and within an epoch when this time has passed without one"""
     patience: Positive
     """epochs without a better dev score after which training stops"""
     monitor: Literal["span_f1", "token_accuracy"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ def training_dataset(
     *,
     seed: int,
     epoch: int,
+    skipped: int = 0,
     replaced: ReplacedMentions | None = None,
 ) -> tf.data.Dataset:
     """Batches `(features, tag_ids, sample_weight)` of one epoch, as in the batch contract.
@@ -41,6 +43,7 @@ def training_dataset(
         planner: of the same rows.
         seed: with the epoch, fixes the order.
         epoch: counted from 0.
+        skipped: batches at the start of the epoch that are left out.
         replaced: mentions that replace others in this epoch.
     """
 
@@ -50,7 +53,7 @@ def training_dataset(
         labels = (batch.tag_ids, batch.auxiliary_ids) if has_columns else batch.tag_ids
         return batch.features, labels, batch.sample_weight
 
-    return _dataset(partial(planner.batches, seed=seed, epoch=epoch), element)
+    return _dataset(lambda: islice(planner.batches(seed=seed, epoch=epoch), skipped, None), element)
 
 
 def evaluation_dataset(

@@ -25,6 +25,7 @@ from seqlab.modeling.multi_task_tagger import MultiTaskTagger
 from seqlab.modeling.optimizer import make_optimizer
 from seqlab.modeling.saving import save_tagger
 from seqlab.modeling.tagger import Tagger
+from seqlab.modeling.training_state import Checkpoint, TrainingState
 from seqlab.params import TaskParams
 from seqlab.pipeline.building import build_tagger
 from seqlab.pipeline.predicting import boundaries_for, load_prepared, predict_split, prediction_plan
@@ -69,6 +70,8 @@ def train_task(
     on_start: Callable[[dict[str, Any]], None] | None = None,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
+    on_resume: Callable[[TrainingState], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> TrainedTask:
     """Train a tagger on `prepared/train` and keep the epoch that scores best on `prepared/dev`.
 
@@ -79,6 +82,8 @@ def train_task(
         on_start: called before the first step with the first part of the summary.
         on_epoch: called with each row of the history.
         on_step: called with (epoch, step, loss).
+        on_resume: called with the state that was restored from the checkpoint.
+        checkpoint: the state of an interrupted training with the same arguments, code and data, or nothing.
 
     Raises:
         SeqlabError: the tagger loses its mask, or the loss is not finite.
@@ -151,12 +156,13 @@ def train_task(
     # XLA compiles each shape, so all of them must be static.
     gatherer = BatchGatherer(train, windows, auxiliary=auxiliary, distinct_types=not summary["jit_compile"])
 
-    def dataset(epoch: int) -> Any:
+    def dataset(epoch: int, skipped: int) -> Any:
         return training_dataset(
             gatherer,
             planner,
             seed=seed,
             epoch=epoch,
+            skipped=skipped,
             replaced=replacer.replaced(epoch) if replacer else None,
         )
 
@@ -178,6 +184,8 @@ def train_task(
         seed=seed,
         on_epoch=on_epoch,
         on_step=on_step,
+        on_resume=on_resume,
+        checkpoint=checkpoint,
     )
     best = result.history[result.best_epoch - 1]
     tokens, duration_s = (sum(row[name] for row in result.history) for name in ("tokens", "duration_s"))

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from seqlab.atomic import replaced_file, write_csv, write_json
 from seqlab.params import load_params
+from seqlab.pipeline.checkpoints import open_checkpoint
+from seqlab.pipeline.interruption import InterruptAtEpochEnd
 from seqlab.pipeline.progress import TrainingProgress
 from seqlab.pipeline.record import log_epoch, log_training, start_training_run
 from seqlab.stages import repository_root, run_stage, task_folders
+
+if TYPE_CHECKING:
+    from seqlab.modeling.training_state import TrainingState
 
 
 def train(task: str) -> None:
@@ -17,25 +23,47 @@ def train(task: str) -> None:
     params = load_params()
     prepared, models, metrics = task_folders(task)
     corpus = json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))
-    with start_training_run(task, params=params, corpus=corpus, root=repository_root()) as run:
+    root, section = repository_root(), params.task(task)
+    with (
+        open_checkpoint(
+            root, task, prepared, params=section, seed=params.seed, device=params.device
+        ) as checkpoint,
+        start_training_run(
+            task, params=params, corpus=corpus, root=root, run_json=checkpoint and checkpoint.run_json
+        ) as run,
+    ):
+        if checkpoint:
+            checkpoint.note_run(run)
         # TensorFlow takes seconds to import; an unreachable store is reported before that.
         from seqlab.modeling.device import select_device
 
         device = select_device(params.device)
         from seqlab.pipeline.training import train_task
 
-        def on_epoch(row: dict[str, float]) -> None:
-            progress.epoch(row)
-            log_epoch(run, row)
+        with (
+            TrainingProgress(f"{task} on {device}", epochs=section.training.epochs) as progress,
+            InterruptAtEpochEnd() as interrupt,
+        ):
 
-        with TrainingProgress(f"{task} on {device}", epochs=params.task(task).training.epochs) as progress:
+            def on_resume(state: TrainingState) -> None:
+                progress.resume(state.epoch, len(state.losses))
+                for row in state.history:  # the last row may be missing in the run
+                    log_epoch(run, row)
+
+            def on_epoch(row: dict[str, float]) -> None:
+                progress.epoch(row)
+                log_epoch(run, row)
+                interrupt.check()
+
             trained = train_task(
                 prepared,
-                task=params.task(task),
+                task=section,
                 seed=params.seed,
                 on_start=progress.start,
                 on_step=progress.step,
                 on_epoch=on_epoch,
+                on_resume=on_resume,
+                checkpoint=checkpoint,
             )
         with replaced_file(models / "model.keras") as made:
             trained.save(made)
