@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import resource
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 
-from small_task import prepare_small, small_params
+from small_task import REPOSITORY, prepare_small, small_params
 
 from seqlab.modeling.fit import fit
 from seqlab.params import TaskParams
-from seqlab.pipeline.checkpoints import KEPT, TrainingCheckpoint, open_checkpoint, training_key
+from seqlab.pipeline.checkpoints import CODE, KEPT, TrainingCheckpoint, open_checkpoint, training_key
+from seqlab.pipeline.interruption import InterruptAtEpochEnd
 from seqlab.pipeline.training import TrainedTask, train_task
 
 SEED = 3
@@ -137,13 +140,13 @@ def test_an_unreadable_checkpoint_is_a_warning(
     params = params_of("pos")
     prepared = prepare_small(tmp_path / "corpus", params)
     arguments = {"params": params, "seed": SEED, "device": "cpu"}
-    with pytest.raises(KilledError), open_checkpoint(tmp_path, "pos", prepared, **arguments) as checkpoint:
-        checkpoint.save({"progress": np.arange(1000)})
-        checkpoint.run_json.write_text("{}")
-        content = bytearray(checkpoint.path.read_bytes())
-        content[500] ^= 1
-        checkpoint.path.write_bytes(content if damage is None else damage)
-        raise KilledError
+    folder = tmp_path / ".seqlab" / "checkpoints" / "pos" / training_key(prepared, **arguments)
+    checkpoint = TrainingCheckpoint(folder, minutes=1)
+    checkpoint.save({"progress": np.arange(1000)})
+    checkpoint.run_json.write_text("{}")
+    content = bytearray(checkpoint.path.read_bytes())
+    content[500] ^= 1
+    checkpoint.path.write_bytes(content if damage is None else damage)
     with open_checkpoint(tmp_path, "pos", prepared, **arguments) as checkpoint:
         assert checkpoint.load() is None
         assert not checkpoint.run_json.exists(), "its run contains epochs that are trained again"
@@ -186,3 +189,26 @@ def test_a_full_disk_costs_one_warning_and_keeps_the_last_checkpoint(
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["state.npz"]
     np.testing.assert_array_equal(TrainingCheckpoint(tmp_path, minutes=1).load()["progress"], np.arange(10))
+
+
+def test_the_key_covers_the_code_that_the_stage_depends_on() -> None:
+    stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    deps = [dep for dep in stages["train"]["deps"] if dep.startswith("src/seqlab/")]
+    assert len(deps) > 10
+    code = [f"src/seqlab/{name}" for name in CODE]
+    assert [dep for dep in deps if not any(Path(dep).is_relative_to(name) for name in code)] == []
+
+
+def test_the_first_ctrl_c_asks_for_the_end_of_the_epoch_and_the_second_means_now(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    former = signal.getsignal(signal.SIGINT)
+    with InterruptAtEpochEnd() as interrupt:
+        interrupt.check()
+        signal.raise_signal(signal.SIGINT)
+        assert "stops at the end of this epoch; Ctrl-C again stops it now" in capsys.readouterr().err
+        with pytest.raises(KeyboardInterrupt, match="at the end of an epoch"):
+            interrupt.check()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is former

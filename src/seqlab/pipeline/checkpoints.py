@@ -92,7 +92,7 @@ class TrainingCheckpoint:
         self._saved = time.monotonic()
         try:
             with replaced_file(self.path) as made, made.open("wb") as file:
-                np.savez(file, **arrays)
+                np.savez(file, allow_pickle=False, **dict(arrays))
                 file.flush()
                 os.fsync(file.fileno())
             if self._run and not self.run_json.exists():

@@ -29,7 +29,11 @@ def train(task: str) -> None:
             root, task, prepared, params=section, seed=params.seed, device=params.device
         ) as checkpoint,
         start_training_run(
-            task, params=params, corpus=corpus, root=root, run_json=checkpoint and checkpoint.run_json
+            task,
+            params=params,
+            corpus=corpus,
+            root=root,
+            run_json=checkpoint.run_json if checkpoint else None,
         ) as run,
     ):
         if checkpoint:
