@@ -2,8 +2,9 @@
 
     python tests/faults/kill_training.py ner pos --kills 20
 
-The stages run in a copy of the repository. SIGKILL ends the train stage, which is then started again. Weights,
-history and the points in MLflow must be equal to those of the uninterrupted training. Not run by pytest.
+The stages run in a copy of the repository. SIGKILL ends the train stage, which is then started again.
+Weights, history and points in MLflow must be equal to those of the uninterrupted training.
+Not run by pytest.
 """
 
 from __future__ import annotations

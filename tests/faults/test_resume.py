@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import resource
 import signal
 import sys
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 
 from small_task import REPOSITORY, prepare_small, small_params
 
+from seqlab.errors import SeqlabError
 from seqlab.modeling.fit import fit
 from seqlab.params import TaskParams
 from seqlab.pipeline.checkpoints import CODE, KEPT, TrainingCheckpoint, open_checkpoint, training_key
@@ -212,3 +214,17 @@ def test_the_first_ctrl_c_asks_for_the_end_of_the_epoch_and_the_second_means_now
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is former
+
+
+def test_a_loss_that_is_not_finite_names_the_sentences_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+    params = params_of("pos", learning_rate=1e30, clip_norm=None, epochs=1)
+    prepared = prepare_small(tmp_path / "corpus", params)
+    with pytest.raises(SeqlabError) as raised:
+        train(tmp_path, prepared, params)
+    assert re.search(
+        r"the loss is (nan|inf) at epoch 1, step [2-5]\n  expected: a finite loss\n"
+        r"  received: losses .*; learning rate .*\n    batch: sentences \d+(, \d+)+ of train; "
+        r"the first of the batch is \d+: \w+ .*\n  remedy: lower training.learning_rate",
+        str(raised.value),
+    ), str(raised.value)
+    assert list(tmp_path.glob(".seqlab/checkpoints/ner/*/state.npz"))

@@ -145,6 +145,9 @@ def test_averaged_weights_are_scored_and_kept():
 def test_a_loss_that_is_not_finite_is_an_error_with_a_remedy():
     tagger = small_tagger(characters="none")
     tagger.weights[0].assign(np.full(tagger.weights[0].shape, np.nan))
-    message = r"loss is nan at epoch 1, step 1\n.*\n  remedy: lower training.learning_rate"
+    message = (
+        r"loss is nan at epoch 1, step 1\n.*\n  received: losses nan; learning rate .*"
+        r"\n    batch: sentence 1 of step 1\n  remedy: lower training.learning_rate"
+    )
     with pytest.raises(SeqlabError, match=message):
-        run(tagger)
+        run(tagger, describe_batch=lambda epoch, step: f"sentence {epoch} of step {step}")

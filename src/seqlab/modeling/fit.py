@@ -66,6 +66,7 @@ def fit(
     on_step: Callable[[int, int, float], None] | None = None,
     on_resume: Callable[[TrainingState], None] | None = None,
     checkpoint: Checkpoint | None = None,
+    describe_batch: Callable[[int, int], str] | None = None,
     steps_per_fetch: int = STEPS_PER_FETCH,
 ) -> FitResult:
     """Train a compiled tagger. Afterwards it has the weights of its best epoch.
@@ -85,11 +86,23 @@ def fit(
         on_resume: called with the restored state before the first step, if there is one.
         checkpoint: contains the state of an interrupted training of the same tagger, or nothing; the state
             is saved after each epoch, and within an epoch when it is due.
+        describe_batch: maps an epoch and a step, both starting at 1, to its sentences, for errors.
         steps_per_fetch: steps after which the losses are fetched from the device, and checked.
 
     Raises:
         SeqlabError: the loss is not finite.
     """
+
+    def fetch(waiting: list[Any], state: TrainingState) -> None:
+        """Move the losses of the last steps from the device to the state."""
+        for loss in waiting:
+            state.losses.append(float(loss))
+            if not math.isfinite(state.losses[-1]):
+                raise _not_finite(tagger, state, describe_batch)
+        waiting.clear()
+        if on_step:
+            on_step(state.epoch, len(state.losses), state.losses[-1])
+
     state = (checkpoint and _restored(tagger, checkpoint)) or TrainingState()
     if on_resume and (state.history or state.losses):
         on_resume(state)
@@ -107,13 +120,13 @@ def fit(
             state.positions += math.prod(sample_weight.shape)
             state.shapes.add(tuple(sample_weight.shape))
             if len(waiting) == steps_per_fetch:
-                _fetch(waiting, state.losses, epoch=epoch, on_step=on_step)
+                fetch(waiting, state)
                 if checkpoint and checkpoint.is_due():
                     state.train_s = time.monotonic() - started
                     state.note_traces(tagger)
                     checkpoint.save(state_arrays(tagger, state))
         if waiting:
-            _fetch(waiting, state.losses, epoch=epoch, on_step=on_step)
+            fetch(waiting, state)
         train_s = time.monotonic() - started
         if averaging:
             averaging.on_test_begin()  # score and keep the averaged weights
@@ -158,31 +171,22 @@ def _restored(tagger: Tagger, checkpoint: Checkpoint) -> TrainingState | None:
     return restore_state(tagger, arrays) if arrays else None
 
 
+def _not_finite(
+    tagger: Tagger, state: TrainingState, describe_batch: Callable[[int, int], str] | None
+) -> SeqlabError:
+    """The error for the last loss of the state. A gradient that is not finite shows in the next loss."""
+    step = len(state.losses)
+    batch = f"\n    batch: {describe_batch(state.epoch, step)}" if describe_batch else ""
+    return SeqlabError(
+        f"the loss is {state.losses[-1]} at epoch {state.epoch}, step {step}",
+        expected="a finite loss",
+        received=f"losses {', '.join(f'{loss:.4g}' for loss in state.losses[-4:])}; "
+        f"learning rate {float(tagger.optimizer.learning_rate):.2g}{batch}",
+        remedy="lower training.learning_rate, set training.clip_norm, or use float32; "
+        "the last checkpoint is kept",
+    )
+
+
 def _averages_weights(optimizer: keras.optimizers.Optimizer) -> bool:
     """Whether the optimizer, or the one inside a loss-scaling optimizer, averages the weights."""
     return bool(getattr(optimizer, "inner_optimizer", optimizer).use_ema)
-
-
-def _fetch(
-    waiting: list[Any],
-    losses: list[float],
-    *,
-    epoch: int,
-    on_step: Callable[[int, int, float], None] | None,
-) -> None:
-    """Move the losses of the last steps from the device to `losses`.
-
-    Raises:
-        SeqlabError: a loss is not finite.
-    """
-    for loss in waiting:
-        losses.append(float(loss))
-        if not math.isfinite(losses[-1]):
-            raise SeqlabError(
-                f"the loss is {losses[-1]} at epoch {epoch}, step {len(losses)}",
-                expected="a finite loss",
-                remedy="lower training.learning_rate, set training.clip_norm, or use float32",
-            )
-    waiting.clear()
-    if on_step:
-        on_step(epoch, len(losses), losses[-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,15 @@ def train_task(
             replaced=replacer.replaced(epoch) if replacer else None,
         )
 
+    def describe_batch(epoch: int, step: int) -> str:
+        planned = next(islice(planner.batches(seed=seed, epoch=epoch - 1), step - 1, None))
+        numbers = windows.sentence[planned.row_ids]
+        first = train.type_ids[slice(*train.offsets[numbers[0] : numbers[0] + 2])][:12]
+        return (
+            f"sentences {', '.join(str(number + 1) for number in sorted(numbers))} of train; the "
+            f"first of the batch is {numbers[0] + 1}: {' '.join(train.types[i] for i in first)}"
+        )
+
     dev_windows, dev_buckets = prediction_plan(dev, training)
     dev_scores = score_names(spans=spans)
 
@@ -186,6 +196,7 @@ def train_task(
         on_step=on_step,
         on_resume=on_resume,
         checkpoint=checkpoint,
+        describe_batch=describe_batch,
     )
     best = result.history[result.best_epoch - 1]
     tokens, duration_s = (sum(row[name] for row in result.history) for name in ("tokens", "duration_s"))
