@@ -194,6 +194,8 @@ class TrainingParams(Section):
     """dtype policy of Keras"""
     jit_compile: bool | Literal["auto"]
     """compile the training step with XLA"""
+    deterministic: bool
+    """use only deterministic TensorFlow operations; XLA is then off if `jit_compile` is `auto`"""
     run_eagerly: bool
     """run without a graph, for debugging; recorded on the run"""
 

@@ -41,7 +41,7 @@ def train(task: str) -> None:
         # TensorFlow takes seconds to import; an unreachable store is reported before that.
         from seqlab.modeling.device import select_device
 
-        device = select_device(params.device)
+        device = select_device(params.device, deterministic=section.training.deterministic)
         from seqlab.pipeline.training import train_task
 
         with (
