@@ -187,6 +187,8 @@ class TrainingParams(Section):
     """maximum global norm of the gradients; `null`: no clipping"""
     weight_averaging_epochs: Annotated[float, Field(ge=0)]
     """reach of the exponential moving average of the weights, in epochs; 0: no averaging"""
+    checkpoint_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """a checkpoint is saved after each epoch, and within an epoch when this time has passed without one"""
     patience: Positive
     """epochs without a better dev score after which training stops"""
     monitor: Literal["span_f1", "token_accuracy"]
@@ -198,6 +200,8 @@ class TrainingParams(Section):
     machines that `TF_CONFIG` names (`multi_worker`)"""
     jit_compile: bool | Literal["auto"]
     """compile the training step with XLA"""
+    deterministic: bool
+    """use only deterministic TensorFlow operations; XLA is then off if `jit_compile` is `auto`"""
     run_eagerly: bool
     """run without a graph, for debugging; recorded on the run"""
 

@@ -14,8 +14,8 @@ BATCHES = [random_batch([4, 2], length=4, seed=s) for s in range(3)] + [
 ]
 
 
-def dataset(epoch):
-    return [tf.nest.map_structure(tf.constant, batch) for batch in BATCHES]
+def dataset(epoch, skipped=0):
+    return [tf.nest.map_structure(tf.constant, batch) for batch in BATCHES[skipped:]]
 
 
 def accuracy(tagger):
@@ -98,7 +98,7 @@ def test_equal_seeds_give_equal_weights_with_dropout():
         tagger.set_weights(start)
         for variable in tagger.optimizer.variables:
             variable.assign(np.zeros(variable.shape))
-        run(tagger, training_dataset=lambda epoch: dataset(epoch)[:2], seed=seed)
+        run(tagger, training_dataset=lambda epoch, skipped: dataset(epoch)[skipped:2], seed=seed)
         return np.concatenate([w.ravel() for w in tagger.get_weights()])
 
     first, again, other = weights(1), weights(1), weights(2)
@@ -135,7 +135,7 @@ def test_averaged_weights_are_scored_and_kept():
         scored.append(tagger.get_weights())
         return {"token_accuracy": float(len(scored))}
 
-    run(tagger, training_dataset=lambda epoch: dataset(epoch)[:2], score=score)
+    run(tagger, training_dataset=lambda epoch, skipped: dataset(epoch)[skipped:2], score=score)
     averages = [np.array(v) for v in tagger.optimizer._model_variables_moving_average]
     for kept, seen in zip(tagger.get_weights(), scored[-1], strict=True):
         np.testing.assert_array_equal(kept, seen)
@@ -145,6 +145,9 @@ def test_averaged_weights_are_scored_and_kept():
 def test_a_loss_that_is_not_finite_is_an_error_with_a_remedy():
     tagger = small_tagger(characters="none")
     tagger.weights[0].assign(np.full(tagger.weights[0].shape, np.nan))
-    message = r"loss is nan at epoch 1, step 1\n.*\n  remedy: lower training.learning_rate"
+    message = (
+        r"loss is nan at epoch 1, step 1\n.*\n  received: losses nan; learning rate .*"
+        r"\n    batch: sentence 1 of step 1\n  remedy: lower training.learning_rate"
+    )
     with pytest.raises(SeqlabError, match=message):
-        run(tagger)
+        run(tagger, describe_batch=lambda epoch, step: f"sentence {epoch} of step {step}")

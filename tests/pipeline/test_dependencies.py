@@ -17,6 +17,7 @@ CANNOT_CHANGE_A_RESULT = {
     "seqlab.credentials": "cleans messages",
     "seqlab.errors": "formats messages",
     "seqlab.params": "checks values, which DVC compares itself",
+    "seqlab.pipeline.interruption": "decides when a training ends, which goes on later",
     "seqlab.pipeline.progress": "prints to the terminal",
     "seqlab.pipeline.record": "writes to MLflow",
     "seqlab.stages": "parses the command line",

@@ -29,7 +29,7 @@ CORPUS = {
 }
 ROW = {
     "epoch": 1, "train_loss": 0.5, "span_f1": 0.75, "learning_rate": 0.001, "duration_s": 2.0, "steps": 4,
-    "tokens": 9, "padding_efficiency": 0.9,
+    "tokens": 9, "padding_efficiency": 0.9, "ended_ms": 1_800_000_000_000,
 }  # fmt: skip
 SUMMARY = {
     "run_eagerly": False, "jit_compile": True, "strategy": "mirrored", "replicas": 8, "device": "cpu",

@@ -283,3 +283,23 @@ def test_a_store_that_goes_away_while_a_run_is_resumed(
 
 def away(*arguments: object) -> None:
     raise requests.ConnectionError("refused")
+
+
+def test_an_interrupted_training_goes_on_in_its_run_and_logs_no_point_twice(
+    root: Path, tmp_path: Path
+) -> None:
+    run = start(root)
+    run.save(tmp_path / "run.json")
+    run.log_metrics({"train/loss": 2.0}, step=1, time_ms=1_700_000_000_000)
+    run.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    interrupted = stored(root, run.run_id).info
+    with TrackedRun.reopen(root=root, run_json=tmp_path / "run.json") as again:
+        again.log_metrics({"train/loss": 2.0}, step=1, time_ms=1_700_000_000_000)
+        again.log_metrics({"train/loss": 1.0}, step=2)
+    found = stored(root, run.run_id)
+    assert again.run_id == run.run_id
+    assert (interrupted.status, found.info.status) == ("KILLED", "FINISHED")
+    assert found.info.end_time > interrupted.end_time
+    assert "error" not in found.data.tags
+    history = mlflow_client(resolve_tracking_uri(root)).get_metric_history(run.run_id, "train/loss")
+    assert [point.step for point in history] == [1, 2]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ def training_dataset(
     *,
     seed: int,
     epoch: int,
+    skipped: int = 0,
     replaced: ReplacedMentions | None = None,
     replicas: int = 1,
     local_replicas: Sequence[int] = (0,),
@@ -47,6 +49,7 @@ def training_dataset(
         planner: of the same rows.
         seed: with the epoch, fixes the order.
         epoch: counted from 0.
+        skipped: batches at the start of the epoch that are left out.
         replaced: mentions that replace others in this epoch.
         replicas: number of replicas that share each batch, over all machines.
         local_replicas: those of this process, counted from 0.
@@ -66,7 +69,7 @@ def training_dataset(
         row_ids = np.stack([share.row_ids for share in shares], axis=1).ravel()
         return features, labels, gatherer.sample_weight(PlannedBatch(planned.length, row_ids))
 
-    return _dataset(partial(planner.batches, seed=seed, epoch=epoch), element)
+    return _dataset(lambda: islice(planner.batches(seed=seed, epoch=epoch), skipped, None), element)
 
 
 def evaluation_dataset(

@@ -36,7 +36,7 @@ def quiet_tensorflow() -> Iterator[None]:
             os.close(stderr)
 
 
-def select_device(device: str) -> str:
+def select_device(device: str, *, deterministic: bool = False) -> str:
     """Make `device` the one that TensorFlow uses. Call this before anything is computed.
 
     GPU memory grows on demand. Without a GPU, two operations run at a time, each on half of the cores, unless
@@ -45,6 +45,8 @@ def select_device(device: str) -> str:
 
     Args:
         device: `auto` (a GPU if one is visible), `cpu` or `gpu`.
+        deterministic: use only deterministic operations, and no XLA; an operation without a deterministic
+            form raises.
 
     Returns:
         `cpu`, or the names of the GPUs.
@@ -56,6 +58,8 @@ def select_device(device: str) -> str:
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     # The training step is traced once per static shape on purpose; TensorFlow warns about that.
     tf.get_logger().setLevel("ERROR")
     if device == "cpu":

@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps in graph mode, dev scores after each epoch, best weights kept."""
+"""The training loop: epochs of steps in graph mode, a dev score and a checkpoint after each."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from seqlab.errors import SeqlabError
 from seqlab.modeling.tagger import Tagger
+from seqlab.modeling.training_state import Checkpoint, TrainingState, restore_state, state_arrays
 
 Batch = tuple[dict[str, Any], Any, Any]
 
@@ -27,7 +28,8 @@ class FitResult:
 
     Args:
         history: one row per epoch: `epoch` (starting at 1), `train_loss`, `learning_rate`, `duration_s`,
-            `train_s` (without scoring dev), `steps`, `tokens`, `padding_efficiency`, and the dev scores.
+            `train_s` (without scoring dev), `steps`, `tokens`, `padding_efficiency`, `ended_ms` (since 1970),
+            and the dev scores.
         best_epoch: the epoch whose weights the tagger now has.
         best_score: its monitored dev score.
         stopped_early: whether training stopped before the last epoch because the score did not improve.
@@ -40,7 +42,7 @@ class FitResult:
     best_score: float = -math.inf
     stopped_early: bool = False
     traces: int | None = None
-    batch_shapes: list[tuple[int, int]] = field(default_factory=list)
+    batch_shapes: list[tuple[int, ...]] = field(default_factory=list)
 
 
 def reseed(tagger: Tagger, *, seed: int, epoch: int) -> None:
@@ -56,7 +58,7 @@ def reseed(tagger: Tagger, *, seed: int, epoch: int) -> None:
 def fit(
     tagger: Tagger,
     *,
-    training_dataset: Callable[[int], Iterable[Batch]],
+    training_dataset: Callable[[int, int], Iterable[Batch]],
     score: Callable[[], dict[str, float]],
     monitor: str,
     epochs: int,
@@ -64,14 +66,18 @@ def fit(
     seed: int,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
+    on_resume: Callable[[TrainingState], None] | None = None,
+    checkpoint: Checkpoint | None = None,
+    describe_batch: Callable[[int, int], str] | None = None,
     steps_per_fetch: int = STEPS_PER_FETCH,
 ) -> FitResult:
     """Train a compiled tagger. Afterwards it has the weights of its best epoch.
 
     Args:
         tagger: compiled with an optimizer.
-        training_dataset: maps an epoch (starting at 0) to its batches `(features, labels, sample_weight)`,
-            with the labels that the tagger's loss expects; with several replicas see `Tagger.train_batch`.
+        training_dataset: maps an epoch (starting at 0) and a number of steps to the epoch's batches after
+            these steps: `(features, labels, sample_weight)`, with the labels that the tagger's loss expects;
+            with several replicas see `Tagger.train_batch`.
         score: called after each epoch; returns dev scores, including `monitor`.
         monitor: the score to maximise.
         epochs: maximum number of epochs.
@@ -80,88 +86,110 @@ def fit(
         on_epoch: called with each row of the history.
         on_step: called with (epoch, step, loss), both starting at 1, after every `steps_per_fetch` steps and
             at the end of an epoch.
+        on_resume: called with the restored state before the first step, if there is one.
+        checkpoint: contains the state of an interrupted training of the same tagger, or nothing; the state
+            is saved after each epoch, and within an epoch when it is due.
+        describe_batch: maps an epoch and a step, both starting at 1, to its sentences, for errors.
         steps_per_fetch: steps after which the losses are fetched from the device, and checked.
 
     Raises:
         SeqlabError: the loss is not finite.
     """
-    result = FitResult()
-    best_weights: list[np.ndarray] = []
-    shapes: set[tuple[int, int]] = set()
+
+    def fetch(waiting: list[Any], state: TrainingState) -> None:
+        """Move the losses of the last steps from the device to the state."""
+        for loss in waiting:
+            state.losses.append(float(loss))
+            if not math.isfinite(state.losses[-1]):
+                raise _not_finite(tagger, state, describe_batch)
+        waiting.clear()
+        if on_step:
+            on_step(state.epoch, len(state.losses), state.losses[-1])
+
+    state = (checkpoint and _restored(tagger, checkpoint)) or TrainingState()
+    if on_resume and (state.history or state.losses):
+        on_resume(state)
     averaging = keras.callbacks.SwapEMAWeights() if _averages_weights(tagger.optimizer) else None
     if averaging:
         averaging.set_model(tagger)
-    for epoch in range(1, epochs + 1):
-        started = time.monotonic()
-        reseed(tagger, seed=seed, epoch=epoch - 1)
-        losses: list[float] = []
-        waiting, tokens, positions = [], [], 0
-        for features, labels, sample_weight in training_dataset(epoch - 1):
+    while state.epoch <= epochs and state.epoch - 1 - state.best_epoch < patience:
+        epoch, started = state.epoch, time.monotonic() - state.train_s
+        if not state.losses:
+            reseed(tagger, seed=seed, epoch=epoch - 1)
+        waiting: list[Any] = []
+        for features, labels, sample_weight in training_dataset(epoch - 1, len(state.losses)):
             waiting.append(tagger.train_batch(features, labels, sample_weight))
-            tokens.append(float(np.sum(sample_weight)))
-            positions += math.prod(sample_weight.shape)
-            shapes.add(tuple(sample_weight.shape))
+            state.tokens.append(float(np.sum(sample_weight)))
+            state.positions += math.prod(sample_weight.shape)
+            state.shapes.add(tuple(sample_weight.shape))
             if len(waiting) == steps_per_fetch:
-                _fetch(waiting, losses, epoch=epoch, on_step=on_step)
+                fetch(waiting, state)
+                if checkpoint and checkpoint.is_due():
+                    state.train_s = time.monotonic() - started
+                    state.note_traces(tagger)
+                    checkpoint.save(state_arrays(tagger, state))
         if waiting:
-            _fetch(waiting, losses, epoch=epoch, on_step=on_step)
+            fetch(waiting, state)
         train_s = time.monotonic() - started
         if averaging:
             averaging.on_test_begin()  # score and keep the averaged weights
         scores = score()
-        if scores[monitor] > result.best_score:
-            result.best_epoch, result.best_score = epoch, scores[monitor]
-            best_weights = tagger.get_weights()
+        if scores[monitor] > state.best_score:
+            state.best_epoch, state.best_score = epoch, scores[monitor]
+            state.best_weights = tagger.get_weights()
         if averaging:
             averaging.on_test_end()
         row = {
             "epoch": epoch,
-            "train_loss": float(np.average(losses, weights=tokens)),
+            "train_loss": float(np.average(state.losses, weights=state.tokens)),
             **scores,
             "learning_rate": float(tagger.optimizer.learning_rate),
             "duration_s": time.monotonic() - started,
             "train_s": train_s,
-            "steps": len(losses),
-            "tokens": int(sum(tokens)),
-            "padding_efficiency": sum(tokens) / positions,
+            "steps": len(state.losses),
+            "tokens": int(sum(state.tokens)),
+            "padding_efficiency": sum(state.tokens) / state.positions,
+            "ended_ms": time.time_ns() // 1_000_000,
         }
-        result.history.append(row)
+        state.history.append(row)
+        state.note_traces(tagger)
+        state.start_epoch(epoch + 1)
+        if checkpoint:  # saved first: whatever follows can be repeated
+            checkpoint.save(state_arrays(tagger, state))
         if on_epoch:
             on_epoch(row)
-        if epoch - result.best_epoch >= patience and epoch < epochs:
-            result.stopped_early = True
-            break
-    tagger.set_weights(best_weights)
-    result.traces = tagger.training_traces
-    result.batch_shapes = sorted(shapes)
-    return result
+    tagger.set_weights(state.best_weights)
+    return FitResult(
+        history=state.history,
+        best_epoch=state.best_epoch,
+        best_score=state.best_score,
+        stopped_early=state.epoch <= epochs,
+        traces=state.traces,
+        batch_shapes=sorted(state.shapes),
+    )
+
+
+def _restored(tagger: Tagger, checkpoint: Checkpoint) -> TrainingState | None:
+    arrays = checkpoint.load()
+    return restore_state(tagger, arrays) if arrays else None
+
+
+def _not_finite(
+    tagger: Tagger, state: TrainingState, describe_batch: Callable[[int, int], str] | None
+) -> SeqlabError:
+    """The error for the last loss of the state. A gradient that is not finite shows in the next loss."""
+    step = len(state.losses)
+    batch = f"\n    batch: {describe_batch(state.epoch, step)}" if describe_batch else ""
+    return SeqlabError(
+        f"the loss is {state.losses[-1]} at epoch {state.epoch}, step {step}",
+        expected="a finite loss",
+        received=f"losses {', '.join(f'{loss:.4g}' for loss in state.losses[-4:])}; "
+        f"learning rate {float(tagger.optimizer.learning_rate):.2g}{batch}",
+        remedy="lower training.learning_rate, set training.clip_norm, or use float32; "
+        "the last checkpoint is kept",
+    )
 
 
 def _averages_weights(optimizer: keras.optimizers.Optimizer) -> bool:
     """Whether the optimizer, or the one inside a loss-scaling optimizer, averages the weights."""
     return bool(getattr(optimizer, "inner_optimizer", optimizer).use_ema)
-
-
-def _fetch(
-    waiting: list[Any],
-    losses: list[float],
-    *,
-    epoch: int,
-    on_step: Callable[[int, int, float], None] | None,
-) -> None:
-    """Move the losses of the last steps from the device to `losses`.
-
-    Raises:
-        SeqlabError: a loss is not finite.
-    """
-    for loss in waiting:
-        losses.append(float(loss))
-        if not math.isfinite(losses[-1]):
-            raise SeqlabError(
-                f"the loss is {losses[-1]} at epoch {epoch}, step {len(losses)}",
-                expected="a finite loss",
-                remedy="lower training.learning_rate, set training.clip_norm, or use float32",
-            )
-    waiting.clear()
-    if on_step:
-        on_step(epoch, len(losses), losses[-1])

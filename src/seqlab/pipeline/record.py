@@ -21,14 +21,19 @@ def experiment_name(task: str) -> str:
     return f"seqlab-{task}"
 
 
-def start_training_run(task: str, *, params: Params, corpus: Mapping[str, Any], root: Path) -> TrackedRun:
+def start_training_run(
+    task: str, *, params: Params, corpus: Mapping[str, Any], root: Path, run_json: Path | None = None
+) -> TrackedRun:
     """Start the run of a training, with its parameters, datasets and provenance.
+
+    If the training goes on after an interruption, they are written to the same run again, with equal values.
 
     Args:
         task: the task's name.
         params: all parameters.
         corpus: the content of corpus.json, which the prepare stage wrote.
         root: the repository's root, where the store is by default.
+        run_json: names the run of an interrupted training, if the file exists.
 
     Raises:
         SeqlabError: the tracking store cannot be reached; nothing has been trained yet.
@@ -37,11 +42,13 @@ def start_training_run(task: str, *, params: Params, corpus: Mapping[str, Any], 
     provenance = provenance_tags(
         root, stages=["download", f"prepare@{task}"], seed=params.seed, device=params.device
     )
-    run = TrackedRun.start(
-        root=root,
-        experiment=experiment_name(task),
-        run_name=f"{section.encoder.type}-{section.head.type}",
-        tags={
+    if run_json and run_json.exists():
+        run = TrackedRun.reopen(root=root, run_json=run_json)
+    else:
+        run_name = f"{section.encoder.type}-{section.head.type}"
+        run = TrackedRun.start(root=root, experiment=experiment_name(task), run_name=run_name)
+    run.set_tags(
+        {
             **provenance,
             "task": task,
             "corpus": _corpus_label(corpus),
@@ -50,9 +57,11 @@ def start_training_run(task: str, *, params: Params, corpus: Mapping[str, Any], 
             "corpus.auxiliary_columns": ", ".join(corpus["auxiliary_columns"]) or "none",
             "corpus.synthetic": str(corpus["synthetic"]).lower(),
             "mlflow.note.content": _note(task, section, corpus),
-        },
-        params={"seed": params.seed, "corpus": corpus["corpus"], **section.model_dump(mode="json")},
+        }
     )
+    # This parameter cannot change the result, and may differ in the training that goes on.
+    settings = section.model_dump(mode="json", exclude={"training": {"checkpoint_minutes"}})
+    run.log_params({"seed": params.seed, "corpus": corpus["corpus"], **settings})
     for split, counts in corpus["splits"].items():
         run.log_dataset(
             name=f"{corpus['corpus']}-{split}",
@@ -69,13 +78,13 @@ def start_training_run(task: str, *, params: Params, corpus: Mapping[str, Any], 
 
 
 def log_epoch(run: TrackedRun, row: Mapping[str, float]) -> None:
-    """Log a row of the history as `train/...` and `dev/...`, with the epoch as the step."""
+    """Log a row of the history as `train/...` and `dev/...`. The step is the epoch, the time is its end."""
     metrics = {
         f"train/{name.removeprefix('train_')}" if name in _TRAIN_METRICS else f"dev/{name}": value
         for name, value in row.items()
-        if name not in ("epoch", "steps", "tokens")
+        if name not in ("epoch", "steps", "tokens", "ended_ms")
     }
-    run.log_metrics(metrics, step=int(row["epoch"]))
+    run.log_metrics(metrics, step=int(row["epoch"]), time_ms=int(row["ended_ms"]))
 
 
 def log_training(

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from seqlab.modeling.multi_task_tagger import MultiTaskTagger
 from seqlab.modeling.optimizer import make_optimizer
 from seqlab.modeling.saving import save_tagger
 from seqlab.modeling.tagger import Tagger
+from seqlab.modeling.training_state import Checkpoint, TrainingState
 from seqlab.params import TaskParams
 from seqlab.pipeline.building import build_tagger
 from seqlab.pipeline.predicting import boundaries_for, load_prepared, predict_split, prediction_plan
@@ -73,6 +75,8 @@ def train_task(
     on_epoch: Callable[[dict[str, float]], None] | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
     replicas: Replicas | None = None,
+    on_resume: Callable[[TrainingState], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> TrainedTask:
     """Train a tagger on `prepared/train` and keep the epoch that scores best on `prepared/dev`.
 
@@ -85,6 +89,8 @@ def train_task(
         on_step: called with (epoch, step, loss).
         replicas: devices and machines that train together; by default one device. Each machine calls this
             with the same arguments, and the chief alone scores dev.
+        on_resume: called with the state that was restored from the checkpoint.
+        checkpoint: the state of an interrupted training with the same arguments, code and data, or nothing.
 
     Raises:
         SeqlabError: the tagger loses its mask, the loss is not finite, or the batches are too small for the
@@ -173,15 +179,25 @@ def train_task(
     # XLA compiles each shape, so all of them must be static.
     gatherer = BatchGatherer(train, windows, auxiliary=auxiliary, distinct_types=not summary["jit_compile"])
 
-    def dataset(epoch: int) -> Any:
+    def dataset(epoch: int, skipped: int) -> Any:
         return training_dataset(
             gatherer,
             planner,
             seed=seed,
             epoch=epoch,
+            skipped=skipped,
             replaced=replacer.replaced(epoch) if replacer else None,
             replicas=replicas.count,
             local_replicas=replicas.local,
+        )
+
+    def describe_batch(epoch: int, step: int) -> str:
+        planned = next(islice(planner.batches(seed=seed, epoch=epoch - 1), step - 1, None))
+        numbers = windows.sentence[planned.row_ids]
+        first = train.type_ids[slice(*train.offsets[numbers[0] : numbers[0] + 2])][:12]
+        return (
+            f"sentences {', '.join(str(number + 1) for number in sorted(numbers))} of train; the "
+            f"first of the batch is {numbers[0] + 1}: {' '.join(train.types[i] for i in first)}"
         )
 
     dev_windows, dev_buckets = prediction_plan(dev, training)
@@ -204,6 +220,9 @@ def train_task(
         seed=seed,
         on_epoch=on_epoch,
         on_step=on_step,
+        on_resume=on_resume,
+        checkpoint=checkpoint,
+        describe_batch=describe_batch,
     )
     best = result.history[result.best_epoch - 1]
     tokens, duration_s = (sum(row[name] for row in result.history) for name in ("tokens", "duration_s"))

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from seqlab.atomic import replaced_file, write_csv, write_json
 from seqlab.modeling.distribution import read_cluster, start_replicas
 from seqlab.params import Params, load_params
+from seqlab.pipeline.checkpoints import open_checkpoint
+from seqlab.pipeline.interruption import InterruptAtEpochEnd
 from seqlab.pipeline.progress import TrainingProgress
 from seqlab.pipeline.record import log_epoch, log_training, start_training_run
 from seqlab.stages import repository_root, run_stage, task_folders
+
+if TYPE_CHECKING:
+    from seqlab.modeling.training_state import TrainingState
 
 
 def train(task: str) -> None:
@@ -31,27 +38,51 @@ def train(task: str) -> None:
         others = ", ".join(cluster.addresses[1:])
         print(f"{task}: training starts when these machines have started: {others}", flush=True)
     corpus = json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))
-    with start_training_run(task, params=params, corpus=corpus, root=repository_root()) as run:
+    root, section = repository_root(), params.task(task)
+    with (
+        checkpoint_of(task, prepared, params=params) as checkpoint,
+        start_training_run(
+            task,
+            params=params,
+            corpus=corpus,
+            root=root,
+            run_json=checkpoint.run_json if checkpoint else None,
+        ) as run,
+    ):
+        if checkpoint:
+            checkpoint.note_run(run)
         # TensorFlow takes seconds to import; an unreachable store is reported before that.
         from seqlab.modeling.device import select_device
 
-        device = select_device(params.device)
-        replicas = start_replicas(params.task(task).training.strategy)
+        device = select_device(params.device, deterministic=section.training.deterministic)
+        replicas = start_replicas(section.training.strategy)
         from seqlab.pipeline.training import train_task
 
-        def on_epoch(row: dict[str, float]) -> None:
-            progress.epoch(row)
-            log_epoch(run, row)
+        with (
+            TrainingProgress(f"{task} on {device}", epochs=section.training.epochs) as progress,
+            InterruptAtEpochEnd() as interrupt,
+            replicas.reported_lost_machines(),
+        ):
 
-        label, epochs = f"{task} on {device}", params.task(task).training.epochs
-        with TrainingProgress(label, epochs=epochs) as progress, replicas.reported_lost_machines():
+            def on_resume(state: TrainingState) -> None:
+                progress.resume(state.epoch, len(state.losses))
+                for row in state.history:  # the last row may be missing in the run
+                    log_epoch(run, row)
+
+            def on_epoch(row: dict[str, float]) -> None:
+                progress.epoch(row)
+                log_epoch(run, row)
+                interrupt.check()
+
             trained = train_task(
                 prepared,
-                task=params.task(task),
+                task=section,
                 seed=params.seed,
                 on_start=progress.start,
                 on_step=progress.step,
                 on_epoch=on_epoch,
+                on_resume=on_resume,
+                checkpoint=checkpoint,
                 replicas=replicas,
             )
         with replaced_file(models / "model.keras") as made:
@@ -63,12 +94,22 @@ def train(task: str) -> None:
         run.save(models / "run.json")
 
 
+def checkpoint_of(task: str, prepared: Path, *, params: Params) -> AbstractContextManager[Any]:
+    """Open the training's checkpoint; nothing if several devices share the batches."""
+    section = params.task(task)
+    if section.training.strategy != "none":
+        return nullcontext()
+    return open_checkpoint(
+        repository_root(), task, prepared, params=section, seed=params.seed, device=params.device
+    )
+
+
 def train_along(prepared: Path, *, params: Params, task: str) -> None:
     """Train as a machine that is not the chief: nothing is written or logged."""
     from seqlab.modeling.device import select_device
 
-    select_device(params.device)
     section = params.task(task)
+    select_device(params.device, deterministic=section.training.deterministic)
     replicas = start_replicas(section.training.strategy)
     from seqlab.pipeline.training import train_task
 

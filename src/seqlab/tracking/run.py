@@ -8,6 +8,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -132,6 +133,20 @@ class TrackedRun:
         run._write(running)
         return run
 
+    @classmethod
+    def reopen(cls, *, root: Path, run_json: Path) -> TrackedRun:
+        """Open the run of an interrupted training, which goes on in it: its end is set again by `finish`.
+
+        Raises:
+            SeqlabError: as `resume`.
+        """
+        run = cls.resume(root=root, run_json=run_json)
+        run._has_ended = False
+        uri = resolve_tracking_uri(root)
+        with suppress(StoreAwayError), store_errors(uri):
+            _end_killed_runs(mlflow_client(uri), root=root, experiment=run.experiment)
+        return run
+
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log parameters, nested ones with dotted keys.
 
@@ -143,12 +158,14 @@ class TrackedRun:
                 self._log_text(text, f"params/{key}.txt")
         self._log_batch("params", [(key, shorten(text, MAX_PARAM_LENGTH)) for key, text in texts.items()])
 
-    def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
+    def log_metrics(self, metrics: Mapping[str, Any], step: int = 0, *, time_ms: int | None = None) -> None:
         """Log numbers, nested ones with keys joined by `/`: `{"dev": {"span_f1": 0.9}}`.
 
         `step` is the epoch, starting at 1, or 0 if the metrics do not belong to an epoch.
+        `time_ms` is their time since 1970, by default now: a point logged twice with the same time is stored
+        once.
         """
-        now_ms = _now_ms()
+        now_ms = _now_ms() if time_ms is None else time_ms
         leaves = flatten(metrics, separator="/")
         self._log_batch("metrics", [(safe_key(key), float(value), now_ms, step) for key, value in leaves])
 

@@ -1,0 +1,36 @@
+"""Ctrl-C during a training: the first asks for the end of the epoch, the second means now."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import TracebackType
+from typing import Any, Self
+
+
+class InterruptAtEpochEnd:
+    """Within its block, the first SIGINT is only noted, and the next one raises KeyboardInterrupt."""
+
+    def __init__(self) -> None:
+        self._is_asked = False
+        self._former: Any = None
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if SIGINT was received; call this at the end of an epoch."""
+        if self._is_asked:
+            raise KeyboardInterrupt("stopped by SIGINT at the end of an epoch")
+
+    def _receive(self, *_: object) -> None:
+        if self._is_asked:
+            raise KeyboardInterrupt("stopped by SIGINT")
+        self._is_asked = True
+        print("\ntraining stops at the end of this epoch; Ctrl-C again stops it now", file=sys.stderr)
+
+    def __enter__(self) -> Self:
+        self._former = signal.signal(signal.SIGINT, self._receive)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        signal.signal(signal.SIGINT, self._former)

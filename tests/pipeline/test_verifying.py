@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from small_task import REPOSITORY, prepare_small, small_params
+
+from seqlab.cli import main
+from seqlab.pipeline import verifying
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    values = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    values["pos"] = small_params("pos").model_dump(mode="json")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_two_trainings_in_fresh_processes_are_equal(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare_small(repository / "data", small_params("pos"))
+    (repository / "data" / "prepared").rename(repository / "data" / "pos")
+    (repository / "data" / "prepared").mkdir()
+    (repository / "data" / "pos").rename(repository / "data" / "prepared" / "pos")
+    status = main(["verify", "pos"])
+    output = capsys.readouterr().out
+    assert "none" in output
+    assert "equal" in output
+    assert status == 0
+
+
+def test_a_difference_is_shown(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reports = [{"weights": {"0 kernel": digest}, "history": [{"loss": 1.0}]} for digest in "ab"]
+    monkeypatch.setattr("seqlab.commands.verify.train_twice", lambda task, epochs: reports)
+    assert main(["verify", "pos"]) == 1
+    assert "0 kernel" in capsys.readouterr().out
+
+
+def test_missing_data_and_a_failed_training_are_errors(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", "pos"]) == 1
+    assert "remedy: dvc repro prepare@pos" in capsys.readouterr().err
+    with pytest.raises(verifying.SeqlabError, match=r"pos: a training failed\n  received: .*"):
+        verifying._in_fresh_process("pos", 1)
