@@ -48,6 +48,7 @@ class Tagger(keras.Model):
         super().__init__(**kwargs)
         self.embedder, self.encoder, self.head = embedder, encoder, head
         self._training_step: Any = None
+        self._backend_step: Any = None
         self._predict_logits: Any = None
         self._decode_logits: Any = None
 
@@ -132,7 +133,16 @@ class Tagger(keras.Model):
         """Take one training step and return its loss, a float32 scalar, without waiting for the device."""
         if keras.backend.backend() == "tensorflow":
             return self.make_train_function()(iter([(features, labels, sample_weight)]))["loss"]
-        return self.train_on_batch(features, labels, sample_weight=sample_weight)
+        if self._backend_step is None:
+            from seqlab.modeling.steps import backend_step
+
+            self._backend_step = backend_step(self)
+        return self._backend_step(features, labels, sample_weight)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile as `keras.Model` does; the next step uses the new optimizer."""
+        super().compile(*args, **kwargs)
+        self._backend_step = None
 
     def _graph(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return `function` as a TensorFlow graph; itself in eager mode and on other backends."""
