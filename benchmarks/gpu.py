@@ -51,7 +51,7 @@ PEAK_TFLOPS = {
     "L40S": {"float32": 183, "bfloat16": 362},
     "L4": {"float32": 60, "bfloat16": 121},
 }
-"""Dense peaks from NVIDIA's data sheets, TF32 for float32; the first name found in the device's name counts."""
+"""Dense peaks from NVIDIA's data sheets, TF32 for float32, by the first name found in the device's name."""
 
 
 def main() -> None:
@@ -71,9 +71,8 @@ def main() -> None:
     device, is_gpu = select_device()
     backend = f"{os.environ['KERAS_BACKEND']} {version(os.environ['KERAS_BACKEND'])}"
     print(f"{device}, {backend}, Keras {version('keras')}, Python {platform.python_version()}\n")
-    print(
-        "| task | precision | sentences per batch | tokens/s | MFLOP per token | share of peak | first steps, s |"
-    )
+    columns = ["task", "precision", "sentences per batch", "tokens/s", "MFLOP per token", "share of peak"]
+    print("| " + " | ".join([*columns, "first steps, s"]) + " |")
     print("|---|---|---:|---:|---:|---:|---:|", flush=True)
     for task in args.tasks:
         with tempfile.TemporaryDirectory() as folder:
