@@ -56,10 +56,7 @@ def training_dataset(
     """
 
     def gather(planned: PlannedBatch) -> tuple[Any, ...]:
-        batch = gatherer.gather(planned, replaced=replaced)
-        has_columns = batch.auxiliary_ids.shape[-1] > 0
-        labels = (batch.tag_ids, batch.auxiliary_ids) if has_columns else batch.tag_ids
-        return batch.features, labels, batch.sample_weight
+        return gatherer.gather(planned, replaced=replaced).for_training
 
     def element(planned: PlannedBatch) -> tuple[Any, ...]:
         if replicas == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,16 @@ class GatheredBatch(NamedTuple):
     auxiliary_ids: np.ndarray
     sample_weight: np.ndarray
     row_ids: np.ndarray
+
+    @property
+    def for_training(self) -> tuple[dict[str, np.ndarray], Any, np.ndarray]:
+        """Features, labels and sample weights.
+
+        The labels are the tag ids; if there are auxiliary columns, the pair of `tag_ids` and `auxiliary_ids`.
+        """
+        has_columns = self.auxiliary_ids.shape[-1] > 0
+        labels = (self.tag_ids, self.auxiliary_ids) if has_columns else self.tag_ids
+        return self.features, labels, self.sample_weight
 
 
 class BatchGatherer:

@@ -48,6 +48,7 @@ class Tagger(keras.Model):
         super().__init__(**kwargs)
         self.embedder, self.encoder, self.head = embedder, encoder, head
         self._training_step: Any = None
+        self._backend_step: Any = None
         self._predict_logits: Any = None
         self._decode_logits: Any = None
 
@@ -148,7 +149,16 @@ class Tagger(keras.Model):
         """
         if keras.backend.backend() == "tensorflow":
             return self.make_train_function()(iter([(features, labels, sample_weight)]))["loss"]
-        return self.train_on_batch(features, labels, sample_weight=sample_weight)
+        if self._backend_step is None:
+            from seqlab.modeling.steps import backend_step
+
+            self._backend_step = backend_step(self)
+        return self._backend_step(features, labels, sample_weight)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile as `keras.Model` does; the next step uses the new optimizer."""
+        super().compile(*args, **kwargs)
+        self._backend_step = None
 
     def replica_copies(self, variable: keras.Variable) -> list[tuple[int, Any]]:
         """Return the copies of a variable in this process, each with the number of its replica."""
