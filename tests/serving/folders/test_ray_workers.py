@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -33,10 +32,11 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("RAY_TMPDIR", temporary)
     from ray.cluster_utils import Cluster
 
-    node = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "include_dashboard": False}
+    # Ray replaces 127.0.0.1 by the address of the network interface.
+    node = {"num_cpus": 1, "node_ip_address": "127.0.0.2", "include_dashboard": False}
     nodes = Cluster(initialize_head=True, head_node_args=node)
     try:
-        nodes.add_node(num_cpus=1, node_ip_address="127.0.0.1")
+        nodes.add_node(num_cpus=1, node_ip_address="127.0.0.3")
         yield nodes
     finally:
         nodes.shutdown()
@@ -103,6 +103,6 @@ def test_ray_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_there_is_no_cluster(free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "")
-    for address in ("auto", "nowhere"):
+    for address in ("auto", "nowhere", f"127.0.0.1:{free_port}"):
         with pytest.raises(SeqlabError, match=rf"--ray {address}: there is no Ray cluster[\s\S]*ray start"):
             ray_workers(Model({}), address=address)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +20,8 @@ Workers = Callable[[Iterable[Block]], Iterator[TaggedBlock]]
 
 RETRIES = 5
 """How often a block is tagged again on Ray after its worker has died."""
+
+_CONNECT_TIMEOUT_S = 10
 
 _REMEDY = "run the same command again: finished blocks are kept"
 
@@ -71,7 +75,10 @@ def ray_workers(model: Model, *, address: str) -> Workers:
             expected="the extra `ray` of seqlab",
             remedy="pip install 'seqlab[ray]' on every node, or tag without --ray",
         ) from None
+    os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")  # one attempt, of 40 s, instead of eight
     try:
+        if match := re.fullmatch(r"(.+):(\d+)", address):
+            socket.create_connection((match[1], int(match[2])), timeout=_CONNECT_TIMEOUT_S).close()
         ray.init(address=address, log_to_driver=False, configure_logging=False)
     # Ray raises exceptions of many kinds for addresses that are invalid or do not answer.
     except (ConnectionError, RuntimeError, ValueError, AssertionError, OSError) as error:
