@@ -114,7 +114,7 @@ def test_the_formats_of_lines(name: str, tmp_path: Path) -> None:
     assert re.sub("<title>.*?</title>", "<title>seqlab</title>", tagged) == streamed(TEXT, name=name)
 
 
-class Stop(Exception):
+class StopError(Exception):
     """The end of a process."""
 
 
@@ -133,7 +133,7 @@ def stopping_workers(model: Model, *, after: int, tagged: list[tuple[str, int]])
     def take(waiting: list[TaggedBlock]) -> Iterator[TaggedBlock]:
         while waiting:
             if len(tagged) == after:
-                raise Stop
+                raise StopError
             result = waiting.pop()
             tagged.append((result.file_name, result.number))
             yield result
@@ -150,7 +150,7 @@ def test_a_stopped_run_goes_on_where_it_stopped(model: Model, tmp_path: Path, ca
     assert num_blocks > 40
     tagged: list[tuple[str, int]] = []
     for after in range(7, num_blocks, 7):
-        with pytest.raises(Stop):
+        with pytest.raises(StopError):
             tag(source, tmp_path / "out", model, stopping_workers(model, after=after, tagged=tagged))
     totals = tag(source, tmp_path / "out", model, stopping_workers(model, after=-1, tagged=tagged))
     assert len(tagged) == len(set(tagged)) == num_blocks
@@ -165,7 +165,7 @@ def test_what_a_killed_process_left_behind(model: Model, tmp_path: Path) -> None
     source, output = tmp_path / "in", tmp_path / "out"
     source.mkdir()
     (source / "a.txt").write_bytes(TEXT)
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         tag(source, output, model, stopping_workers(model, after=3, tagged=[]))
     parts = output / STATE / "parts" / "a.txt.parts"
     half = parts / "00000001"
@@ -183,7 +183,7 @@ def test_a_file_that_has_changed_is_tagged_again(model: Model, tmp_path: Path) -
     source.mkdir()
     for name in ("a.txt", "b.txt"):
         (source / name).write_bytes(TEXT)
-    with pytest.raises(Stop):  # a.txt is finished, b.txt is not
+    with pytest.raises(StopError):  # a.txt is finished, b.txt is not
         tag(source, output, model, stopping_workers(model, after=8, tagged=[]))
     for name in ("a.txt", "b.txt"):
         (source / name).write_bytes(b"new\n" + TEXT)

@@ -58,7 +58,9 @@ def busy_worker(node: Any) -> psutil.Process:
     raise AssertionError(f"no worker tagged within {PATIENCE_S} s")
 
 
-def test_a_cluster_that_loses_a_worker_and_a_node_tags_as_one_process_does(cluster: Any, tmp_path: Path) -> None:
+def test_a_cluster_that_loses_a_worker_and_a_node_tags_as_one_process_does(
+    cluster: Any, tmp_path: Path
+) -> None:
     source = tmp_path / "in"
     source.mkdir()
     lines = [f"{i} {SENTENCES[i % len(SENTENCES)]}" for i in range(ROWS_IN_BLOCK * NUM_BLOCKS // 2)]

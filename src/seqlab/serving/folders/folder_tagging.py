@@ -29,7 +29,7 @@ from seqlab.serving.folders.workers import Workers
 from seqlab.serving.tagging.stream import Progress
 
 STATE = ".seqlab"
-"""The folder, inside the output, of the settings, the list of finished files, and parts of unfinished ones."""
+"""The folder, inside the output, of the settings, the finished files' names, and unfinished files' parts."""
 
 
 @dataclass
@@ -60,9 +60,9 @@ def tag_folder(
 ) -> Totals:
     """Tag every file of a folder into a file of the same name and format.
 
-    Each tagged block is written atomically to a part of its own, by this process alone. When all blocks of a
-    file are tagged, the parts are joined in order, and the result is renamed to its final name. A further call
-    with the same arguments goes on with the blocks that have no part yet.
+    Each tagged block is written atomically to a part of its own, by this process alone. When all blocks of
+    a file are tagged, the parts are joined in order, and the result is renamed to its final name. A further
+    call with the same arguments goes on with the blocks that have no part yet.
 
     Args:
         folder: the input; `find_input_files` says which files it may contain.
