@@ -17,7 +17,7 @@ from tiny_taggers import SENTENCES, tiny_export
 from seqlab.errors import SeqlabError
 from seqlab.serving.folders.block_tagger import Model, TaggedBlock, read_model
 from seqlab.serving.folders.file_formats import Block
-from seqlab.serving.folders.folder_tagging import STATE, tag_folder
+from seqlab.serving.folders.folder_tagging import tag_folder
 from seqlab.serving.folders.workers import local_workers, ray_workers
 
 ROWS_IN_BLOCK, NUM_BLOCKS = 500, 12
@@ -58,9 +58,7 @@ def busy_worker(node: Any) -> psutil.Process:
     raise AssertionError(f"no worker tagged within {PATIENCE_S} s")
 
 
-def test_a_cluster_that_loses_a_worker_and_a_node_tags_as_one_process_does(
-    cluster: Any, tmp_path: Path
-) -> None:
+def test_a_worker_and_a_node_are_killed(cluster: Any, tmp_path: Path) -> None:
     source = tmp_path / "in"
     source.mkdir()
     lines = [f"{i} {SENTENCES[i % len(SENTENCES)]}" for i in range(ROWS_IN_BLOCK * NUM_BLOCKS // 2)]
