@@ -46,9 +46,9 @@ peers: benchmarks/peers/requirements.lock
 	$(VENV)-peers/bin/python -m pip install --require-hashes -r $<
 
 lock:
-	uv pip compile pyproject.toml --extra dev $(LOCK_FLAGS) -o requirements.lock
+	uv pip compile pyproject.toml --extra dev --extra ray $(LOCK_FLAGS) -o requirements.lock
 	grep -E '^[a-z].*==' requirements.lock | sed 's/ \\$$//' > .lock-constraints
-	uv pip compile pyproject.toml --extra dev --extra gpu -c .lock-constraints $(LOCK_FLAGS) -o requirements-gpu.lock
+	uv pip compile pyproject.toml --extra dev --extra ray --extra gpu -c .lock-constraints $(LOCK_FLAGS) -o requirements-gpu.lock
 	rm .lock-constraints
 	uv pip compile benchmarks/peers/requirements.in $(LOCK_FLAGS) -o benchmarks/peers/requirements.lock
 LOCK_FLAGS := --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command "make lock"

@@ -18,6 +18,7 @@ import pytest
         ("seqlab.pipeline.preparing", ("tensorflow", "keras", "mlflow")),
         ("seqlab.pipeline.record", ("tensorflow", "keras")),
         ("seqlab.cli", ("tensorflow", "keras", "mlflow")),
+        ("seqlab.serving.folders.workers", ("tensorflow", "keras", "mlflow", "onnx", "ray")),
         ("seqlab.serving.tagging.exported_tagger", ("tensorflow", "keras", "mlflow", "onnx")),
     ],
 )

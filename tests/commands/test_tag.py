@@ -187,6 +187,30 @@ def test_quantised_weights(in_repository, monkeypatch, capsys) -> None:
     assert [json.loads(line)["text"] for line in rounded.splitlines()] == SENTENCES
 
 
+def test_a_folder(in_repository, monkeypatch, capsys) -> None:
+    (in_repository / "texts").mkdir()
+    (in_repository / "texts" / "a.txt").write_text("\n".join(SENTENCES), encoding="utf-8")
+    _, expected, _ = run_tag(monkeypatch, capsys, "texts/a.txt")
+    arguments = ("texts", "--output", "tagged", "--threads", "1")
+    assert run_tag(monkeypatch, capsys, *arguments) == (0, "", "")
+    assert (in_repository / "tagged" / "a.txt").read_text("utf-8") == expected
+    (in_repository / "texts" / "b.jsonl").write_text("{}\n")
+    status, _, err = run_tag(monkeypatch, capsys, *arguments)
+    assert (status, "b.jsonl:1: there is no text" in err) == (1, True)
+    with pytest.raises(SeqlabError, match="begun with another model and task"):
+        run_tag(monkeypatch, capsys, *arguments, "--task", "pos")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("texts",), ("texts", "a.txt", "--output", "tagged"), ("--ray", "auto"), ("--output", "tagged")],
+)
+def test_a_folder_needs_an_output(in_repository, monkeypatch, capsys, arguments: tuple[str, ...]) -> None:
+    (in_repository / "texts").mkdir()
+    with pytest.raises(SeqlabError, match=r"belong together[\s\S]*seqlab tag texts --output tagged"):
+        run_tag(monkeypatch, capsys, *arguments)
+
+
 def test_the_speed_is_shown_on_a_terminal(in_repository, monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     _, _, err = run_tag(monkeypatch, capsys, "--task", "pos", stdin=b"one two\nthree\n")

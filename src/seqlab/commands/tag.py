@@ -1,4 +1,4 @@
-"""`seqlab tag [FILE...]`: tag raw text, one sentence per line, with an exported model."""
+"""`seqlab tag`: tag raw text, one sentence per line, or the files of a folder, with an exported model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ def add_parser(subparsers: Any) -> None:
         description="Tags UTF-8 text from files or standard input, one sentence per line, in order. "
         "docs/serving.md describes the tokeniser; it does not change text that is already tokenised.",
     )
-    parser.add_argument("files", nargs="*", metavar="FILE", help="default: standard input")
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="text files, or one folder (default: standard input)"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="where to write the tagged files of a folder"
+    )
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="tag a folder on a Ray cluster: its HOST:PORT, or auto"
+    )
     parser.add_argument("--task", choices=("ner", "pos"), help="default: ner, or the task of --model")
     parser.add_argument(
         "--model",
@@ -47,6 +55,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tag all lines. Return 1 if a line could not be tagged."""
+    if args.output or args.ray or any(Path(file).is_dir() for file in args.files):
+        return _tag_folder(args)
     for file in args.files:
         if not Path(file).is_file():
             raise SeqlabError("no such file", where=file, remedy="name a text file, or none for stdin")
@@ -77,6 +87,31 @@ def run(args: argparse.Namespace) -> int:
             remedy="for example: echo 'Marie Curie was born in Warsaw.' | seqlab tag",
         )
     return 1 if num_invalid else 0
+
+
+def _tag_folder(args: argparse.Namespace) -> int:
+    """Tag the files of a folder. Return 1 if a row could not be tagged."""
+    if len(args.files) != 1 or not Path(args.files[0]).is_dir() or not args.output:
+        raise SeqlabError(
+            "a folder to tag and a folder for the result belong together",
+            where=" ".join(args.files) or "standard input",
+            expected="one folder, and --output",
+            remedy="for example: seqlab tag texts --output tagged",
+        )
+    from seqlab.serving.folders.block_tagger import read_model
+    from seqlab.serving.folders.folder_tagging import tag_folder
+    from seqlab.serving.folders.workers import local_workers, ray_workers
+
+    directory = _model_directory(args)
+    load_exported_tagger(directory, task=args.task, int8=args.int8)  # errors before anything is written
+    model = read_model(directory, format=args.format, tokenized=args.tokenized, int8=args.int8)
+    if args.ray:
+        workers = ray_workers(model, address=args.ray)
+    else:
+        workers = local_workers(model, processes=args.threads or _cores())
+    folder, shown = Path(args.files[0]), sys.stderr.isatty()
+    totals = tag_folder(folder, args.output, model=model, workers=workers, show_progress=shown)
+    return 1 if totals.invalid else 0
 
 
 def _at_least_one(text: str) -> int:

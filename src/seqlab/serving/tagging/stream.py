@@ -11,7 +11,7 @@ from seqlab.serving.tagging.tag_formats import TagFormat
 from seqlab.serving.tagging.tagged_text import TextTagger
 from seqlab.serving.tagging.text_lines import TextLine, batches
 
-_LINES_TOGETHER = 2048
+LINES_TOGETHER = 2048
 """Lines in a window, whose sentences are sorted by length to make batches."""
 
 _SHOWN_EVERY_S = 0.5
@@ -41,10 +41,10 @@ def tag_stream(
     Returns:
         The number of valid lines with text, and the number of invalid lines.
     """
-    progress = _Progress(shown=show_progress)
+    progress = Progress(shown=show_progress)
     num_texts = num_invalid = 0
     out.write(tag_format.head)
-    for group in batches(lines, size=1 if interactive else _LINES_TOGETHER):
+    for group in batches(lines, size=1 if interactive else LINES_TOGETHER):
         tagged = tagger.tag([line.text for line in group], tokenized=tokenized)
         for line, result in zip(group, tagged, strict=True):
             if line.problem is not None:
@@ -63,14 +63,15 @@ def tag_stream(
     return num_texts, num_invalid
 
 
-class _Progress:
-    """The number of lines and the speed on stderr."""
+class Progress:
+    """The numbers of lines and tokens and the speed on stderr."""
 
     def __init__(self, *, shown: bool) -> None:
         self._shown, self._lines, self._tokens = shown, 0, 0
         self._start = self._last = time.monotonic()
 
     def advance(self, lines: int, tokens: int) -> None:
+        """Add lines and tokens, and show the totals from time to time."""
         self._lines += lines
         self._tokens += tokens
         now = time.monotonic()
@@ -89,5 +90,6 @@ class _Progress:
         return f"{self._lines:,} lines, {self._tokens:,} tokens, {speed:,.0f} tokens/s"
 
     def clear(self) -> None:
+        """Remove the progress from the terminal, so that a message can be printed."""
         if self._shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)

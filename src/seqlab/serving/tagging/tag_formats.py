@@ -58,7 +58,7 @@ def tag_format(name: str, *, colours: bool, title: str = "seqlab") -> TagFormat:
         return TagFormat(lambda _, tagged: _as_conll(tagged), lambda *_: "")
     if name == "json":
         return TagFormat(
-            line=lambda number, tagged: _json_line({"line": number, **_as_dict(tagged)}),
+            line=lambda number, tagged: _json_line({"line": number, **as_dict(tagged)}),
             problem=lambda number, error: _json_line({"line": number, "error": error.what}),
         )
     if name == "html":
@@ -92,7 +92,8 @@ def _as_conll(tagged: TaggedText) -> str:
     return "".join([*lines, "\n"]) if lines else ""
 
 
-def _as_dict(tagged: TaggedText) -> dict[str, Any]:
+def as_dict(tagged: TaggedText) -> dict[str, Any]:
+    """Return the text, its tokens and, if tags encode spans, its spans, with offsets in characters."""
     tokens = [{**token._asdict(), "probability": round(token.probability, 6)} for token in tagged.tokens]
     result: dict[str, Any] = {"text": tagged.text, "tokens": tokens}
     if tagged.spans is not None:

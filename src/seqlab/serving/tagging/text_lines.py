@@ -35,9 +35,15 @@ class TextLine:
     problem: SeqlabError | None = None
 
 
-def read_text_lines(file: BinaryIO, *, name: str) -> Iterator[TextLine]:
-    """Read lines of UTF-8 from a binary file; `name` is its name in error messages."""
-    number = 0
+def read_text_lines(file: BinaryIO, *, name: str, first_number: int = 1) -> Iterator[TextLine]:
+    """Read lines of UTF-8 from a binary file.
+
+    Args:
+        file: the lines.
+        name: the name of the file in error messages.
+        first_number: the number of the first line, if the file is a part of another one.
+    """
+    number = first_number - 1
     while line := file.readline(LONGEST_LINE + 1):
         number += 1
         if number == 1:
@@ -55,7 +61,7 @@ def read_text_lines(file: BinaryIO, *, name: str) -> Iterator[TextLine]:
         else:
             try:
                 text = line.decode("utf-8").rstrip("\r\n")
-                problem = _problem(text, f"{name}:{number}")
+                problem = find_problem(text, f"{name}:{number}")
             except UnicodeDecodeError as error:
                 found = " ".join(f"{byte:02x}" for byte in line[error.start : error.end])
                 problem = SeqlabError(
@@ -84,8 +90,8 @@ def batches(
         yield batch
 
 
-def _problem(text: str, where: str) -> SeqlabError | None:
-    """Return the error in a line of text, None if it can be tagged."""
+def find_problem(text: str, where: str) -> SeqlabError | None:
+    """Return the error in a text, None if it can be tagged."""
     if control := _CONTROL.search(text):
         return SeqlabError(
             "a control character",
