@@ -94,6 +94,21 @@ class FusedAdamW(keras.optimizers.AdamW):
             return tf.clip_by_global_norm(grads, self.global_clipnorm)[0]  # one kernel for each norm
         return super()._clip_gradients(grads)
 
+    def _apply_weight_decay(self, variables: Any) -> None:
+        """Decay the weights by one kernel each, with a learning rate that is computed once, not for each."""
+        if keras.backend.backend() != "tensorflow":
+            super()._apply_weight_decay(variables)
+            return
+        import tensorflow as tf
+
+        if not self.weight_decay:
+            return
+        share = self.learning_rate * self.weight_decay
+        for variable in filter(self._use_weight_decay, variables):
+            tf.raw_ops.ResourceApplyGradientDescent(
+                var=variable.value.handle, alpha=tf.cast(share, variable.dtype), delta=variable.value
+            )
+
     def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:
         """Update each variable with its gradient, which is already summed over the replicas.
 
