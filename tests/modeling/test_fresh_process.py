@@ -88,7 +88,7 @@ for path in sorted(folder.glob("taggers/*.keras")):
         )
         result = fit(
             tagger,
-            training_dataset=lambda epoch: [
+            training_dataset=lambda epoch, skipped: [
                 gatherer.gather(planned).for_training for planned in planner.batches(seed=1, epoch=epoch)
             ],
             score=lambda: {"score": 0.0},

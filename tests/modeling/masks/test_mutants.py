@@ -37,6 +37,7 @@ NOT_MUTATED = {
     "walk.py": "the check itself",
     "multi_task_tagger.py": "runs in training only, around the parts of a tagger that was checked",
     "fit.py": "the training loop, which runs a tagger that was checked",
+    "steps.py": "the training step of JAX and PyTorch; test_fresh_process.py trains with it",
     "graph.py": "the training step; test_tagger.py compares its loss with that of `compute_loss`",
     "token_accuracy.py": "a metric, not part of a tagger",
 }
@@ -82,7 +83,10 @@ EQUIVALENT = {
     ],
     "only training passes weights on; test_tagger.py compares its loss with that of `compute_loss`": [
         'Tagger.train_batch: return self.make_train_function()(iter([(features, labels, all_true(sample_weight))]))["loss"]',
-        "Tagger.train_batch: return self.train_on_batch(features, labels, sample_weight=all_true(sample_weight))",
+        "Tagger.train_batch: return self._backend_step(features, labels, all_true(sample_weight))",
+    ],
+    "the tagger calls loss_sum; tests/modeling/heads compares the mean with brute force": [
+        "TaggingHead.loss: total, weight = self.loss_sum(tag_ids, logits, all_true(sample_weight))",
     ],
     "token dropout happens in training only, and padding's vector is 0 whatever its id": [
         "TokenEmbedding.call: dropped = ops.logical_and(all_true(real), draws < self.token_dropout)",

@@ -56,11 +56,15 @@ class Model:
 
 
 def read_model(directory: Path, **options: Any) -> Model:
-    """Read the files of an export that tagging needs."""
+    """Read the files of an export that tagging needs; its config.json lists no others."""
     parts: Sequence[Path] = [directory / "config.json", directory / "tagger.json", directory / PARTS]
     found = parts if has_onnx_form(directory) else [directory]
     paths = [path for part in found for path in ([part] if part.is_file() else sorted(part.rglob("*")))]
     files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths if path.is_file()}
+    config = json.loads(files["config.json"])
+    if config.get("files"):
+        config["files"] = {name: digest for name, digest in config["files"].items() if name in files}
+        files["config.json"] = json.dumps(config).encode()
     return Model(files, **options)
 
 
