@@ -16,6 +16,7 @@ CANNOT_CHANGE_A_RESULT = {
     "seqlab.atomic": "replaces files",
     "seqlab.credentials": "cleans messages",
     "seqlab.errors": "formats messages",
+    "seqlab.locks": "keeps processes apart",
     "seqlab.params": "checks values, which DVC compares itself",
     "seqlab.pipeline.interruption": "decides when a training ends, which goes on later",
     "seqlab.pipeline.progress": "prints to the terminal",

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from seqlab.errors import SeqlabError
+from seqlab.locks import file_lock
 from seqlab.tracking import pending
 from seqlab.tracking.client import mlflow_client
 from seqlab.tracking.pending import Replay, RunWriter, pending_operations, replay_pending
 from seqlab.tracking.run import TrackedRun
-from seqlab.tracking.store import StoreAwayError, file_lock, resolve_tracking_uri
+from seqlab.tracking.store import StoreAwayError, resolve_tracking_uri
 
 
 class Store:

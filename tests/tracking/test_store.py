@@ -19,7 +19,6 @@ from seqlab.tracking.store import (
     StoreAwayError,
     artifact_folder,
     check_server,
-    file_lock,
     prepare_store,
     resolve_tracking_uri,
     store_errors,
@@ -221,20 +220,3 @@ def test_responses_that_stop_a_training_before_it_starts(
 def test_a_json_response_passes(stub: Any) -> None:
     stub.content_type = "application/json"
     check_server(stub.uri)
-
-
-def test_a_lock_held_by_another_process_raises_after_the_timeout(tmp_path: Path) -> None:
-    path = tmp_path / "new folder" / "a.lock"
-    with (
-        file_lock(path),
-        pytest.raises(SeqlabError, match=r"a\.lock: another process has held this lock for 0.1 s"),
-        file_lock(path, timeout_s=0.1),
-    ):
-        pass
-
-
-def test_a_lock_is_released_after_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), file_lock(tmp_path / "a.lock"):
-        raise RuntimeError
-    with file_lock(tmp_path / "a.lock", timeout_s=0):
-        pass

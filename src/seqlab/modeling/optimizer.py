@@ -39,7 +39,8 @@ def make_optimizer(
         warmup_target=learning_rate,
         warmup_steps=warmup_steps,
     )
-    optimizer = FusedAdamW(
+    is_fused = keras.backend.backend() == "tensorflow"
+    optimizer = (FusedAdamW if is_fused else keras.optimizers.AdamW)(
         learning_rate=schedule,
         weight_decay=weight_decay,
         global_clipnorm=clip_norm,
@@ -53,16 +54,13 @@ def make_optimizer(
 
 @keras.saving.register_keras_serializable(package="seqlab")
 class FusedAdamW(keras.optimizers.AdamW):
-    """AdamW whose update of a variable, and of its moving average, is one kernel each on TensorFlow.
+    """AdamW on TensorFlow, whose update of a variable, and of its moving average, is one kernel each.
 
     Keras runs about twelve kernels, each of which reads and writes the whole variable, also for a large
     embedding table. The results are the same up to rounding.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        if keras.backend.backend() != "tensorflow":
-            super().update_step(gradient, variable, learning_rate)
-            return
         import tensorflow as tf
 
         index = self._get_variable_index(variable)
@@ -85,8 +83,6 @@ class FusedAdamW(keras.optimizers.AdamW):
 
         Keras takes the norm before it adds them, so the norm would depend on how a batch is divided.
         """
-        if keras.backend.backend() != "tensorflow":
-            return super()._clip_gradients(grads)
         import tensorflow as tf
 
         grads = [tf.convert_to_tensor(gradient) for gradient in grads]
@@ -96,9 +92,6 @@ class FusedAdamW(keras.optimizers.AdamW):
 
     def _apply_weight_decay(self, variables: Any) -> None:
         """Decay the weights by one kernel each, with a learning rate that is computed once, not for each."""
-        if keras.backend.backend() != "tensorflow":
-            super()._apply_weight_decay(variables)
-            return
         import tensorflow as tf
 
         if not self.weight_decay:
@@ -118,9 +111,6 @@ class FusedAdamW(keras.optimizers.AdamW):
             self.update_step(gradient, variable, learning_rate)
 
     def _update_model_variables_moving_average(self, trainable_variables: Any) -> None:
-        if keras.backend.backend() != "tensorflow":
-            super()._update_model_variables_moving_average(trainable_variables)
-            return
         if not self.use_ema:
             return
         import tensorflow as tf

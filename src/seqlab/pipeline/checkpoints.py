@@ -24,9 +24,10 @@ import numpy as np
 
 import seqlab
 from seqlab.atomic import replaced_file
+from seqlab.locks import LockedError, file_lock
 from seqlab.params import TaskParams
 from seqlab.tracking.run import TrackedRun
-from seqlab.tracking.store import STATE, LockedError, file_lock
+from seqlab.tracking.store import STATE
 
 logger = logging.getLogger(__name__)
 

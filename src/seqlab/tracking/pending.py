@@ -22,14 +22,13 @@ from pathlib import Path
 from seqlab.atomic import replaced_directory
 from seqlab.credentials import without_credentials
 from seqlab.errors import SeqlabError
+from seqlab.locks import LockedError, file_lock
 from seqlab.tracking.client import is_access_denied, is_connection_failure, mlflow_client, root_cause
 from seqlab.tracking.operations import Operation, apply_operation
 from seqlab.tracking.store import (
     STATE,
-    LockedError,
     StoreAwayError,
     check_server,
-    file_lock,
     resolve_tracking_uri,
     store_errors,
     usable_store,

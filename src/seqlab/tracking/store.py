@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from urllib.parse import urlsplit
 
 from seqlab.credentials import remove_credentials, without_credentials
 from seqlab.errors import SeqlabError
+from seqlab.locks import file_lock
 from seqlab.tracking.client import (
     apply_settings,
     is_access_denied,
@@ -37,10 +36,6 @@ _USE_OWN_STORE = "unset MLFLOW_TRACKING_URI to use the repository's own store"
 
 class StoreAwayError(SeqlabError):
     """The tracking store cannot be reached at the moment."""
-
-
-class LockedError(SeqlabError):
-    """Another process holds a lock."""
 
 
 def resolve_tracking_uri(root: Path) -> str:
@@ -178,32 +173,6 @@ def check_server(tracking_uri: str, *, timeout_s: float = 3.0) -> None:
         received=f"HTTP {status}, {content_type}",
         remedy=remedy,
     )
-
-
-@contextmanager
-def file_lock(path: Path, *, timeout_s: float = 120.0) -> Iterator[None]:
-    """Hold an exclusive lock on `path`. The system releases it when the process ends, even if killed.
-
-    Raises:
-        LockedError: another process has held the lock for `timeout_s` seconds.
-    """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if time.monotonic() >= deadline:
-                    remedy = "wait for the other process or end it, then try again"
-                    what = f"another process has held this lock for {timeout_s:g} s"
-                    raise LockedError(what, where=str(path), remedy=remedy) from error
-            else:
-                # The process that held the lock may have deleted the file.
-                if path.exists() and path.stat().st_ino == os.fstat(handle.fileno()).st_ino:
-                    yield
-                    return
-        time.sleep(0.05)
 
 
 @contextmanager

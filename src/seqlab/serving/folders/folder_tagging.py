@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import sys
@@ -15,6 +14,7 @@ from typing import Any, BinaryIO
 
 from seqlab.atomic import replaced_file, write_json
 from seqlab.errors import SeqlabError
+from seqlab.locks import LockedError, file_lock
 from seqlab.serving.folders.block_tagger import Model, TaggedBlock
 from seqlab.serving.folders.file_formats import (
     BLOCK_ROWS,
@@ -257,14 +257,12 @@ def _check_settings(output: Path, settings: dict[str, Any]) -> None:
 @contextmanager
 def _locked(output: Path) -> Iterator[None]:
     """Keep other processes from writing to the same output."""
-    (output / STATE).mkdir(parents=True, exist_ok=True)
-    with (output / STATE / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SeqlabError(
-                "another process is tagging into this folder",
-                where=str(output),
-                remedy="wait until it has ended, or name another folder with --output",
-            ) from None
-        yield
+    try:
+        with file_lock(output / STATE / "lock", timeout_s=0):
+            yield
+    except LockedError:
+        raise SeqlabError(
+            "another process is tagging into this folder",
+            where=str(output),
+            remedy="wait until it has ended, or name another folder with --output",
+        ) from None

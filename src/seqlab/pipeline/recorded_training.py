@@ -1,0 +1,128 @@
+"""A training as the train stage runs it: with a checkpoint, a run, and the machines that take part."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqlab.atomic import replaced_file, write_csv, write_json
+from seqlab.modeling.distribution import Replicas, read_cluster, start_replicas
+from seqlab.params import Params
+from seqlab.pipeline.checkpoints import TrainingCheckpoint, open_checkpoint
+from seqlab.pipeline.interruption import InterruptAtEpochEnd
+from seqlab.pipeline.progress import TrainingProgress
+from seqlab.pipeline.record import log_epoch, log_training, start_training_run
+
+if TYPE_CHECKING:
+    from seqlab.modeling.training_state import TrainingState
+
+
+def train_and_record(
+    task: str, *, params: Params, root: Path, prepared: Path, models: Path, metrics: Path
+) -> None:
+    """Train a tagger, log the run, and write the model and its metrics.
+
+    Of several machines that train together, the chief alone logs and writes.
+
+    Args:
+        task: the task's name.
+        params: all parameters.
+        root: the repository's root, which contains checkpoints and, by default, the store of runs.
+        prepared: the folder that the prepare stage wrote.
+        models: the folder for `model.keras` and `run.json`.
+        metrics: the folder for `train.json` and `learning_curve.csv`.
+
+    Raises:
+        SeqlabError: the store, a device or a machine cannot be used, or the training fails.
+    """
+    section = params.task(task)
+    if section.training.strategy == "multi_worker":
+        cluster = read_cluster()
+        chief, *others = cluster.addresses
+        if not cluster.is_chief:
+            print(f"{task}: this machine trains with {chief}, which writes the results", flush=True)
+            _train_along(task, params=params, prepared=prepared)
+            return
+        waits_for = ", ".join(others)
+        print(f"{task}: training starts when these machines have started: {waits_for}", flush=True)
+    corpus = json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))
+    with (
+        _checkpoint_of(task, params=params, root=root, prepared=prepared) as checkpoint,
+        start_training_run(
+            task,
+            params=params,
+            corpus=corpus,
+            root=root,
+            run_json=checkpoint.run_json if checkpoint else None,
+        ) as run,
+    ):
+        if checkpoint:
+            checkpoint.note_run(run)
+        # TensorFlow takes seconds to import; an unreachable store is reported before that.
+        device, replicas = _start_devices(task, params=params)
+        from seqlab.pipeline.training import train_task
+
+        with (
+            TrainingProgress(f"{task} on {device}", epochs=section.training.epochs) as progress,
+            InterruptAtEpochEnd() as interrupt,
+            replicas.reported_lost_machines(),
+        ):
+
+            def on_resume(state: TrainingState) -> None:
+                progress.resume(state.epoch, len(state.losses))
+                for row in state.history:  # the last row may be missing in the run
+                    log_epoch(run, row)
+
+            def on_epoch(row: dict[str, float]) -> None:
+                progress.epoch(row)
+                log_epoch(run, row)
+                interrupt.check()
+
+            trained = train_task(
+                prepared,
+                task=section,
+                seed=params.seed,
+                on_start=progress.start,
+                on_step=progress.step,
+                on_epoch=on_epoch,
+                on_resume=on_resume,
+                checkpoint=checkpoint,
+                replicas=replicas,
+            )
+        with replaced_file(models / "model.keras") as made:
+            trained.save(made)
+        summary = {**trained.summary, "device": device}
+        write_json(metrics / "train.json", summary)
+        write_csv(metrics / "learning_curve.csv", trained.curve_rows())
+        log_training(run, task, summary=summary, history=trained.result.history, corpus=corpus)
+        run.save(models / "run.json")
+
+
+def _train_along(task: str, *, params: Params, prepared: Path) -> None:
+    """Train as a machine that is not the chief: nothing is written or logged."""
+    _, replicas = _start_devices(task, params=params)
+    from seqlab.pipeline.training import train_task
+
+    with replicas.reported_lost_machines():
+        train_task(prepared, task=params.task(task), seed=params.seed, replicas=replicas)
+
+
+def _start_devices(task: str, *, params: Params) -> tuple[str, Replicas]:
+    """Return the name of the device and the replicas that train."""
+    from seqlab.modeling.device import select_device
+
+    training = params.task(task).training
+    device = select_device(params.device, deterministic=training.deterministic)
+    return device, start_replicas(training.strategy)
+
+
+def _checkpoint_of(
+    task: str, *, params: Params, root: Path, prepared: Path
+) -> AbstractContextManager[TrainingCheckpoint | None]:
+    """Open the training's checkpoint; there is none if several devices share the batches."""
+    section = params.task(task)
+    if section.training.strategy != "none":
+        return nullcontext()
+    return open_checkpoint(root, task, prepared, params=section, seed=params.seed, device=params.device)
