@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from seqlab.corpus.findings import MAX_PER_KIND, CheckedFile, count_of
+from seqlab.corpus.findings import MAX_PER_KIND, CheckedFile, Findings, count_of
 from seqlab.errors import CorpusError
 from seqlab.tags import split_tag
 
@@ -28,12 +28,7 @@ def format_report(files: Sequence[CheckedFile], *, max_per_kind: int = MAX_PER_K
     lines: list[str] = []
     for label in ("", "warning: "):
         findings = [checked.warnings if label else checked.errors for checked in files]
-        counts = sum((found.counts for found in findings), Counter[str]())
-        for kind in counts:
-            same = [finding for found in findings for finding in found.listed if finding.what == kind]
-            lines += _format_kind(same[:max_per_kind], label)
-            if counts[kind] > max_per_kind:
-                lines.append(f"  and {counts[kind] - max_per_kind:,} more like this")
+        lines += format_findings(findings, label, max_per_kind)
     lines += _format_tags(files)
     for checked in files:
         sentences, tokens = len(checked.lengths), sum(checked.lengths)
@@ -41,6 +36,18 @@ def format_report(files: Sequence[CheckedFile], *, max_per_kind: int = MAX_PER_K
     errors = sum(checked.errors.counts.total() for checked in files)
     warnings = sum(checked.warnings.counts.total() for checked in files)
     return "\n".join([*lines, f"{count_of(errors, 'error')}, {count_of(warnings, 'warning')}"])
+
+
+def format_findings(findings: Sequence[Findings], label: str, max_per_kind: int) -> list[str]:
+    """Format the findings of several files, each kind together, up to a maximum of each."""
+    lines: list[str] = []
+    counts = sum((found.counts for found in findings), Counter[str]())
+    for kind in counts:
+        same = [finding for found in findings for finding in found.listed if finding.what == kind]
+        lines += _format_kind(same[:max_per_kind], label)
+        if counts[kind] > max_per_kind:
+            lines.append(f"  and {counts[kind] - max_per_kind:,} more like this")
+    return lines
 
 
 def _format_kind(findings: Sequence[CorpusError], label: str) -> Iterator[str]:
