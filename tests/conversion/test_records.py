@@ -186,6 +186,13 @@ def test_offsets_in_utf16_units_are_recognised_by_the_text_of_the_span():
     assert reading.warnings.counts == {"offsets in UTF-16 units are converted": 1}
 
 
+def test_label_studio_counts_in_utf16_units_where_both_readings_are_possible():
+    result = {"value": {"start": 2, "end": 3, "text": "a", "labels": ["X"]}}
+    task = {"data": {"text": "😀aa"}, "annotations": [{"result": [result]}]}
+    assert parse(task).spans == (CharacterSpan("X", 1, 2),)
+    assert parse({"text": "😀aa", "spans": [result["value"]]}).spans == (CharacterSpan("X", 2, 3),)
+
+
 def test_offsets_of_hypertext_are_the_global_ones():
     value = {"start": "/p[1]", "end": "/p[1]", "labels": ["LOC"], "globalOffsets": {"start": 24, "end": 30}}
     task = {"data": {"text": MARIE}, "annotations": [{"result": [{"value": value}]}]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -57,7 +58,7 @@ def convert(path, reader, target):
     return "".join(write_sentences(found, target, column="ner"))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(records(), st.sampled_from(["jsonl", "doccano", "label-studio"]))
 def test_json_to_conll_to_json_gives_equal_spans(tmp_path_factory, made, target):
     folder = tmp_path_factory.mktemp("files")
@@ -72,7 +73,9 @@ def test_json_to_conll_to_json_gives_equal_spans(tmp_path_factory, made, target)
     assert [[(start, end, label) for label, start, end in record.spans] for record in back] == expected
     for record, original in zip(back, made, strict=True):
         for start, end, _ in original["label"]:
-            assert record.text[start:end].split() == original["text"][start:end].split()
+            assert re.split(r"[\s\0]+", record.text[start:end]) == re.split(
+                r"[\s\0]+", original["text"][start:end]
+            )
 
 
 SENTENCE = ConvertedSentence(

@@ -131,8 +131,7 @@ def parse_record(value: object, *, file: str, line: int, reading: Reading) -> Re
         found = []
     if not isinstance(found, list):
         raise _invalid(file, line, "a list of spans", repr(found))
-    spans = [_parse_span(span, text, file, line, reading) for span in found]
-    return TextRecord(text, tuple(span for span in spans if span is not None), file, line, name)
+    return TextRecord(text, _parse_spans(found, text, file, line, reading), file, line, name)
 
 
 def column_name(key: object, default: str) -> str:
@@ -173,24 +172,20 @@ def _parse_task(task: Mapping[str, Any], file: str, line: int, reading: Reading)
         raise _invalid(file, line, "a task whose data has one text, or a field named text", fields)
     text = texts[0]
     _check_text(texts, file, line)
-    annotations = _annotations(task, file, line, reading)
-    spans = []
-    for result in annotations:
+    values = []
+    for result in _annotations(task, file, line, reading):
         value = result.get("value") if isinstance(result, dict) else None
         if isinstance(value, dict) and isinstance(value.get("labels"), list):
             offsets = value.get("globalOffsets")  # of HyperText, whose own offsets are relative to tags
-            spans.append(
-                _parse_span(
-                    {**value, **(offsets if isinstance(offsets, dict) else {})}, text, file, line, reading
-                )
-            )
+            values.append({**value, **(offsets if isinstance(offsets, dict) else {})})
         elif isinstance(result, dict) and result.get("type") != "relation":
             reading.warnings.add(
                 _note("left out: a result that is no span", file, line, str(result.get("type")))
             )
     record_id = task.get("id", "")
     name = str(record_id) if isinstance(record_id, int) else ""
-    return TextRecord(text, tuple(span for span in spans if span is not None), file, line, name)
+    spans = _parse_spans(values, text, file, line, reading, in_utf16=True)
+    return TextRecord(text, spans, file, line, name)
 
 
 def _annotations(task: Mapping[str, Any], file: str, line: int, reading: Reading) -> list[Any]:
@@ -216,49 +211,67 @@ def _annotations(task: Mapping[str, Any], file: str, line: int, reading: Reading
     return []
 
 
-def _parse_span(span: object, text: str, file: str, line: int, reading: Reading) -> CharacterSpan | None:
-    """Parse `[start, end, label]` or a dict. Return None, with a warning, if the text there differs."""
+def _parse_spans(
+    values: Sequence[object], text: str, file: str, line: int, reading: Reading, *, in_utf16: bool = False
+) -> tuple[CharacterSpan, ...]:
+    """Parse spans. Leave out, with a warning, those that quote another text than that at their offsets.
+
+    Annotation tools in JavaScript count a character beyond U+FFFF twice (label-studio#1347). Offsets are read
+    in this way if it finds more of the quoted texts; if it finds as many, `in_utf16` decides.
+    """
+    parsed = [_parse_span(value, file, line, reading) for value in values]
+    spans = [span for span, _ in parsed]
+    if any(character > "\uffff" for character in text):
+        recounted = _from_utf16(spans, text)
+        found, found_recounted = (
+            sum(text[span.start : span.end] == quoted for span, (_, quoted) in zip(read, parsed, strict=True))
+            for read in (spans, recounted)
+        )
+        if recounted != spans and (found_recounted > found or (in_utf16 and found_recounted == found)):
+            reading.warnings.add(_note("offsets in UTF-16 units are converted", file, line))
+            spans = recounted
+    kept = []
+    for span, (_, quoted) in zip(spans, parsed, strict=True):
+        found_text = text[max(span.start, 0) : max(span.end, 0)]
+        if quoted is None or found_text == quoted:
+            kept.append(span)
+        else:
+            received = f"{shorten(found_text)} at {span.start} to {span.end}, not {shorten(quoted)}"
+            what = "left out: the text at a span's offsets differs"
+            reading.warnings.add(_note(what, file, line, received))
+    return tuple(kept)
+
+
+def _parse_span(span: object, file: str, line: int, reading: Reading) -> tuple[CharacterSpan, str | None]:
+    """Parse `[start, end, label]` or a dict. Return the span, and the text that it quotes or None."""
+    start = end = label = quoted = None
     if isinstance(span, list) and len(span) == 3:
-        start, end, label, quoted = *span, None
+        start, end, label = span
     elif isinstance(span, dict):
         start, end, label = (
             next((span[name] for name in names if name in span), None)
             for names in (_START_FIELDS, _END_FIELDS, _LABEL_FIELDS)
         )
         quoted = span.get("text")
-    else:
-        start = end = label = quoted = None
     if isinstance(label, list) and label:
         if len(label) > 1:
-            received = ", ".join(map(str, label))
-            reading.warnings.add(
-                _note("a span with several labels: the first is taken", file, line, received)
-            )
+            what, received = "a span with several labels: the first is taken", ", ".join(map(str, label))
+            reading.warnings.add(_note(what, file, line, received))
         label = label[0]
     if type(start) is not int or type(end) is not int or not isinstance(label, str):
-        raise _invalid(
-            file, line, "spans as [start, end, label], or objects with start, end and label", repr(span)
-        )
+        expected = "spans as [start, end, label], or objects with start, end and label"
+        raise _invalid(file, line, expected, repr(span))
     label = clean_label(label, file=file, line=line, reading=reading)
-    if isinstance(quoted, str) and text[max(start, 0) : max(end, 0)] != quoted:
-        # Annotation tools in JavaScript count a character beyond U+FFFF twice (label-studio#1347).
-        recounted = _from_utf16(text, start), _from_utf16(text, end)
-        if text[recounted[0] : recounted[1]] != quoted:
-            found = text[max(start, 0) : max(end, 0)]
-            received = f"{shorten(found)} at {start} to {end}, not {shorten(quoted)}"
-            reading.warnings.add(
-                _note("left out: the text at a span's offsets differs", file, line, received)
-            )
-            return None
-        reading.warnings.add(_note("offsets in UTF-16 units are converted", file, line))
-        start, end = recounted
-    return CharacterSpan(label, start, end)
+    return CharacterSpan(label, start, end), quoted if isinstance(quoted, str) else None
 
 
-def _from_utf16(text: str, offset: int) -> int:
-    """Return the offset in code points of an offset in UTF-16 units."""
-    ends = list(accumulate(2 if character > "\uffff" else 1 for character in text))
-    return bisect_left(ends, offset) + 1 if offset > 0 else 0
+def _from_utf16(spans: Sequence[CharacterSpan], text: str) -> list[CharacterSpan]:
+    """Return the spans with offsets in code points instead of UTF-16 units."""
+    units = list(accumulate((2 if character > "\uffff" else 1 for character in text), initial=0))
+    return [
+        CharacterSpan(label, bisect_left(units, start), bisect_left(units, end))
+        for label, start, end in spans
+    ]
 
 
 def _parse_tags(
