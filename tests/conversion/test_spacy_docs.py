@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType, SimpleNamespace
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import spacy_stub
 
 from seqlab.conversion.records import CharacterSpan, TextRecord
 from seqlab.conversion.spacy_docs import read_spacy
@@ -12,25 +16,7 @@ from seqlab.errors import CorpusError
 
 @pytest.fixture
 def spacy(monkeypatch):
-    """A stand-in with the part of spaCy's interface that is used; the content of the file is its text."""
-
-    class DocBin:
-        def from_disk(self, path):
-            if not (text := path.read_text()):
-                raise ValueError("[E1014] Error loading DocBin data.")
-            entity = SimpleNamespace(label_="PER", start_char=0, end_char=5)
-            self.documents = [SimpleNamespace(text=text, ents=(entity,))]
-            return self
-
-        def get_docs(self, vocabulary):
-            assert vocabulary == "the vocabulary"
-            yield from self.documents
-
-    module, tokens = ModuleType("spacy"), ModuleType("spacy.tokens")
-    module.blank = lambda language: SimpleNamespace(vocab="the vocabulary")
-    tokens.DocBin = DocBin
-    monkeypatch.setitem(sys.modules, "spacy", module)
-    monkeypatch.setitem(sys.modules, "spacy.tokens", tokens)
+    spacy_stub.install(monkeypatch)
 
 
 def test_texts_and_entities(spacy, read):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from seqlab.corpus.findings import Findings
+from seqlab.corpus.findings import Findings, printable
 from seqlab.errors import CorpusError
 
 _TEXT_FIELDS = ("text", "data", "sentence")
@@ -101,8 +101,7 @@ def parse_record(value: object, *, file: str, line: int, reading: Reading) -> Re
         return None
     if isinstance(value.get("data"), dict):
         return _parse_task(value, file, line, reading)
-    record_id = value.get("id", "")
-    name = _UNWRITABLE.sub(" ", str(record_id)).strip() if isinstance(record_id, str | int) else ""
+    name = _read_id(value.get("id"), file, line)
     tokens = _find(value, _TOKEN_FIELDS, lambda found: isinstance(found, list))
     if tokens is not None and all(isinstance(token, str) for token in tokens):
         columns = {
@@ -182,8 +181,7 @@ def _parse_task(task: Mapping[str, Any], file: str, line: int, reading: Reading)
             reading.warnings.add(
                 _note("left out: a result that is no span", file, line, str(result.get("type")))
             )
-    record_id = task.get("id", "")
-    name = str(record_id) if isinstance(record_id, int) else ""
+    name = _read_id(task.get("id"), file, line)
     spans = _parse_spans(values, text, file, line, reading, in_utf16=True)
     return TextRecord(text, spans, file, line, name)
 
@@ -298,6 +296,13 @@ def _parse_tags(
     return tuple(tags)
 
 
+def _read_id(value: object, file: str, line: int) -> str:
+    """Return an id in one line, or an empty text if it is neither text nor a number."""
+    name = _UNWRITABLE.sub(" ", str(value)).strip() if isinstance(value, str | int) else ""
+    _check_text([name], file, line)
+    return name
+
+
 def _find(fields: Mapping[str, Any], names: Sequence[str], is_right: Callable[[Any], bool]) -> Any:
     return next((fields[name] for name in names if name in fields and is_right(fields[name])), None)
 
@@ -316,10 +321,14 @@ def shorten(text: str, limit: int = 60) -> str:
 
 
 def _note(what: str, file: str, line: int, received: str = "") -> CorpusError:
-    return CorpusError(what, file=file, line=line, received=received)
+    return CorpusError(what, file=file, line=line, received=printable(received))
 
 
 def _invalid(file: str, line: int, expected: str, received: str) -> CorpusError:
     return CorpusError(
-        "the record cannot be read", file=file, line=line, expected=expected, received=received[:200]
+        "the record cannot be read",
+        file=file,
+        line=line,
+        expected=expected,
+        received=printable(received[:200]),
     )

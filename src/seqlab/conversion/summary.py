@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from seqlab.conversion.converting import Conversion
 from seqlab.corpus.check_report import format_findings
-from seqlab.corpus.findings import count_of
+from seqlab.corpus.findings import count_of, printable
 
 _SPLITS = {"train": ("train",), "dev": ("dev", "val"), "test": ("test",)}
 
@@ -21,7 +21,7 @@ def format_conversions(conversions: Sequence[Conversion], *, max_per_kind: int) 
             count_of(conversion.tokens, "token"),
         )
         lines.append(f"{conversion.source.path} -> {conversion.output}: {sentences}, {tokens}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def format_parameters(conversions: Sequence[Conversion], *, tag_scheme: str) -> str:

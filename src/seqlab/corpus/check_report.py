@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from seqlab.corpus.findings import MAX_PER_KIND, CheckedFile, Findings, count_of
+from seqlab.corpus.findings import MAX_PER_KIND, CheckedFile, Findings, count_of, printable
 from seqlab.errors import CorpusError
 from seqlab.tags import split_tag
 
@@ -35,7 +35,8 @@ def format_report(files: Sequence[CheckedFile], *, max_per_kind: int = MAX_PER_K
         lines.append(f"{checked.file}: {count_of(sentences, 'sentence')}, {count_of(tokens, 'token')}")
     errors = sum(checked.errors.counts.total() for checked in files)
     warnings = sum(checked.warnings.counts.total() for checked in files)
-    return "\n".join([*lines, f"{count_of(errors, 'error')}, {count_of(warnings, 'warning')}"])
+    lines.append(f"{count_of(errors, 'error')}, {count_of(warnings, 'warning')}")
+    return "\n".join(map(printable, lines))
 
 
 def format_findings(findings: Sequence[Findings], label: str, max_per_kind: int) -> list[str]:

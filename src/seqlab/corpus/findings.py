@@ -86,3 +86,8 @@ class CheckedFile:
 def count_of(number: int, noun: str) -> str:
     """Return a number with a noun in singular or plural."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def printable(text: str) -> str:
+    """Return a text with escapes for the characters that a terminal would obey or cannot show."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
