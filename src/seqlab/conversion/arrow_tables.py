@@ -24,7 +24,7 @@ def find_splits(path: Path) -> dict[str, Path]:
     """
     listing = path / "dataset_dict.json"
     if not listing.is_file():
-        return {path.name: path}
+        return {path.resolve().name: path}
     names = _read_json(listing).get("splits")
     if not isinstance(names, list) or not names or not all(_is_name(name) for name in names):
         raise CorpusError("the splits cannot be read", file=str(listing), received=repr(names)[:200])

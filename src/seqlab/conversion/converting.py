@@ -98,7 +98,7 @@ def _find_sources(path: Path, source_format: str | None) -> list[Source]:
     if source_format in (None, "dataset") and is_dataset_folder(path):
         return [Source(name, folder, "dataset") for name, folder in find_splits(path).items()]
     if source_format in (None, "brat") and is_brat_folder(path):
-        return [Source(path.name, path, "brat")]
+        return [Source(path.resolve().name, path, "brat")]
     if path.is_dir():
         files = [file for file in sorted(path.iterdir()) if file.is_file() and not file.name.startswith(".")]
         if not files:
