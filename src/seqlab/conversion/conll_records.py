@@ -17,7 +17,7 @@ _UD_ID_COMMENT = "# sent_id = "
 
 
 def read_conll(path: Path, layout: ConllLayout) -> Records:
-    """Read a CoNLL or CoNLL-U file. Comments contain the text (`# text = `) and its id (`# id = ` or `# sent_id = `).
+    """Read a CoNLL or CoNLL-U file, with the comments `# text = ` and `# id = ` or `# sent_id = `.
 
     Yields:
         A record for each sentence of valid lines, and an error for each invalid line.
