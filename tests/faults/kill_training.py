@@ -54,19 +54,21 @@ def main() -> None:
             print(f"{task}: {duration_s:.0f} s, the first checkpoint after {first_s:.0f} s", flush=True)
             expected = outcome(folder, task)
             moments = random.Random(arguments.seed)
-            kills = 0
+            kills, left_s = 0, duration_s
             for attempt in range(1, 5 * arguments.kills + 1):
-                process = stage(folder, "train", task)
+                process, moment_s = stage(folder, "train", task), moments.uniform(0.9 * first_s, left_s)
                 try:
-                    process.wait(moments.uniform(0.9 * first_s, duration_s))
+                    process.wait(moment_s)
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait(60)
                     kills += 1
+                    left_s -= max(moment_s - first_s, 0)  # what is trained is not trained again
                     print(f"{task}: attempt {attempt}, kill {kills}", flush=True)
                     if kills == arguments.kills:
                         break
                 else:
+                    left_s = duration_s
                     compare(outcome(folder, task), expected)
                     print(f"{task}: attempt {attempt} ended, equal", flush=True)
             assert stage(folder, "train", task).wait(TIMEOUT_S) == 0
