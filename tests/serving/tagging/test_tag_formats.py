@@ -70,6 +70,15 @@ def test_json_contains_offsets() -> None:
     assert json.loads(line("json", EMPTY)) == {"line": 3, "text": "", "tokens": [], "spans": []}
 
 
+def test_html_escapes_tokens_tags_and_the_title() -> None:
+    evil = "<script>alert('&')</script>"
+    tagged = TaggedText(evil, [TaggedToken(evil, 0, len(evil), evil, 1.0)], None)
+    page = tag_format("html", colours=False, title=evil)
+    text = page.head + page.line(1, tagged) + page.problem(2, SeqlabError(evil))
+    assert text.count("&lt;script&gt;") == 4
+    assert "<script" not in text
+
+
 def test_html_marks_entities_and_escapes_the_text() -> None:
     marked = line("html", ENTITIES)
     assert marked.startswith('<p><mark style="background: #')
