@@ -57,7 +57,7 @@ class Workspace:
         tiny.tags.write(self.prepared / "vocabulary" / "tags.json")
         (self.prepared / "corpus.json").write_text(json.dumps(CORPUS), encoding="utf-8")
         (self.metrics / "evaluate.json").write_text(
-            json.dumps({"dev": SCORES, "test": SCORES}), encoding="utf-8"
+            json.dumps({"dev": SCORES, "test": SCORES, "run_id": "r1"}), encoding="utf-8"
         )
         tiny.tagger.save(self.models / "model.keras")
         tags = iter(tiny.tags.entries[i] for i in tag_ids(tiny))

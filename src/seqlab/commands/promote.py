@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.tracking.registry import CANDIDATE, promote
+from seqlab.tracking.same_run import warn_of_mixed_runs
 
 
 def add_parser(subparsers: Any) -> None:
@@ -25,6 +26,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    warn_of_mixed_runs(Path("models") / args.task)
     done = promote(Path.cwd(), name=f"seqlab-{args.task}", alias=args.version, force=args.force)
     before = ""
     if done.champion is not None:

@@ -69,6 +69,7 @@ def export_task(
         json.loads(path.read_text(encoding="utf-8"))
         for path in (prepared / "corpus.json", metrics / "evaluate.json", models / "run.json")
     )
+    scores.pop("run_id", None)
     tagger = load_tagger(models / "model.keras")
     spans = task.tag_scheme is not None
     window = prediction_window(task.training)
