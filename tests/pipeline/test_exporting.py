@@ -127,6 +127,9 @@ def test_every_form_agrees_and_is_registered(workspace: Workspace) -> None:
     client = mlflow_client(resolve_tracking_uri(workspace.root))
     version = client.get_model_version_by_alias("seqlab-ner", "candidate")
     assert version.run_id == config["run_id"]
+    assert (version.tags["best_dev/span_f1"], version.tags["test/span_f1"]) == ("0.5", "0.5")
+    assert version.tags["corpus.digest"] == config["corpus"]["digest"]
+    assert version.description.startswith("span F1: 0.5000")
     model = client.get_logged_model(version.tags["model_id"])
     assert {metric.key: metric.value for metric in model.metrics} == {
         "test/span_f1": 0.5,
