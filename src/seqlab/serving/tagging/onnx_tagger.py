@@ -17,9 +17,9 @@ from seqlab.serving.export_config import read_checked_config
 from seqlab.serving.tagging.onnx_files import read_onnx
 from seqlab.serving.tagging.tag_decoder import SpanReader, TagDecoder
 from seqlab.serving.tagging.tagged_text import TaggedText, TaggedToken, find_offsets
-from seqlab.serving.tagging.text_tokenizer import TextTokenizer, TokenizedTexts
 from seqlab.serving.tagging.token_features import TokenFeatures
 from seqlab.serving.tagging.type_vectors import TypeVectors
+from seqlab.text.text_tokenizer import TextTokenizer, TokenizedTexts
 
 PARTS = "onnx"
 """The folder, inside the export, of the files that this module reads besides `tagger.json`."""
