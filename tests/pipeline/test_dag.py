@@ -137,7 +137,7 @@ def test_an_encoder_added_by_the_recipe_is_exported_in_every_form_but_onnx(small
     report = small_run.json("metrics/pos/export.json")
     assert set(report["unavailable"]) == {"onnx"}
     assert "cannot be written as ONNX (GRUEncoder)" in report["unavailable"]["onnx"]
-    assert {form.partition(":")[0] for form in report["forms"]} == {"keras", "saved_model", "pyfunc"}
+    assert {form.partition(":")[0] for form in report["forms"]} == {"saved_model", "pyfunc"}
     export = small_run.folder / "models" / "pos" / "export"
     assert not (export / "model.onnx").exists()
     assert "cannot be written as ONNX" in (export / "model_card.md").read_text(encoding="utf-8")

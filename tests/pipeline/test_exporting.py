@@ -82,11 +82,14 @@ class Workspace:
         )
 
 
-def run_here(form: str, path: Path, folder: Path) -> dict[str, np.ndarray]:
-    """As `parity.run_form`, which test_dag.py and serving/test_parity.py run, without the new process."""
-    runners.main(form, str(path), str(folder), str(folder / f"{form}.npz"))
-    with np.load(folder / f"{form}.npz") as results:
-        return dict(results)
+def run_here(forms: dict[str, Path], folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """As `parity.run_forms`, which test_dag.py and serving/test_parity.py run, without the new process."""
+    runners.main(str(folder), *(text for form, path in forms.items() for text in (form, str(path))))
+    results = {}
+    for form in forms:
+        with np.load(folder / f"{form}.npz") as arrays:
+            results[form] = dict(arrays)
+    return results
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     for name in list(os.environ):
         if name.startswith(("MLFLOW_TRACKING", "DVC_")):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(parity, "run_form", run_here)
+    monkeypatch.setattr(parity, "run_forms", run_here)
     return Workspace(tmp_path, tiny_tagger("ner"))
 
 
@@ -106,7 +109,7 @@ def test_every_form_agrees_and_is_registered(workspace: Workspace) -> None:
     tokens = sum(map(len, TOKENS))
     assert (report["sentences"], report["tokens"], report["evaluated_tags_differing"]) == (6, tokens, 0)
     assert {name: row["tokens"] for name, row in report["forms"].items()} == dict.fromkeys(
-        ["keras", "saved_model:ids", "saved_model:ragged", "saved_model:serving_default", "saved_model:text",
+        ["saved_model:ids", "saved_model:ragged", "saved_model:serving_default", "saved_model:text",
          "saved_model:tokens", "onnx", "pyfunc", "tag:text", "tag:tokens", "tag:int8"], tokens
     )  # fmt: skip
     int8 = report["forms"].pop("tag:int8")
@@ -144,18 +147,18 @@ def test_a_differing_tag_stops_the_stage_and_leaves_the_last_export(
     last.mkdir()
     (last / "config.json").write_text("last", encoding="utf-8")
 
-    def wrong(*arguments: object, **window: int) -> tuple:
-        tag_ids, probabilities = tag_batches(*arguments, **window)
+    def run(forms: dict[str, Path], folder: Path) -> dict[str, dict[str, np.ndarray]]:
+        batches = make_batches(sorted(TOKENS, key=len), encoder=workspace.tiny.encoder)
+        tag_ids, probabilities = tag_batches(workspace.tiny.tagger, batches, **WINDOW)
         tag_ids[5] = 2 if tag_ids[5] != 2 else 3
-        return tag_ids, probabilities
+        return {form: {"text/tag_ids": tag_ids, "text/probabilities": probabilities} for form in forms}
 
     for write in ("export_saved_model", "export_onnx", "export_tagging", "save_mlflow_model"):
         monkeypatch.setattr(exporting, write, lambda *arguments, **options: None)
-    monkeypatch.setattr(
-        parity, "run_form", lambda form, *paths: run_here(form, *paths) if form == "keras" else {}
-    )
-    monkeypatch.setattr(exporting, "tag_batches", wrong)
-    with pytest.raises(SeqlabError, match=r"export, keras: 1 of 87 tags differ[\s\S]*nothing was exported"):
+    monkeypatch.setattr(parity, "run_forms", run)
+    with pytest.raises(
+        SeqlabError, match=r"export, saved_model:text: 1 of 87 tags differ[\s\S]*nothing was exported"
+    ):
         workspace.export()
     assert {path.name for path in workspace.models.iterdir()} == {"export", "model.keras", "run.json"}
     assert [path.name for path in last.iterdir()] == ["config.json"]

@@ -9,7 +9,7 @@ from tiny_taggers import TOKENS, WINDOW, tiny_export, tiny_tagger
 
 from seqlab.errors import SeqlabError
 from seqlab.serving import parity, runners
-from seqlab.serving.parity import check_parity, compare, run_form
+from seqlab.serving.parity import check_parity, compare, run_forms
 from seqlab.serving.reference import make_batches, tag_batches
 
 SENTENCES = [["a", "b"], ["c"]]
@@ -54,7 +54,7 @@ def test_a_differing_tag_raises_and_is_shown() -> None:
 def test_tags_as_strings_are_compared_in_iob2(monkeypatch: pytest.MonkeyPatch) -> None:
     def check(tags: list[str]) -> dict[str, dict[str, float]]:
         results = {"pyfunc/tags": np.array(tags), "pyfunc/probabilities": EXPECTED[1]}
-        monkeypatch.setattr(parity, "run_form", lambda *_: results)
+        monkeypatch.setattr(parity, "run_forms", lambda *_, **__: {"pyfunc": results})
         return check_parity(
             {"pyfunc": Path("folder")},
             sentences=SENTENCES,
@@ -74,21 +74,21 @@ def test_tags_as_strings_are_compared_in_iob2(monkeypatch: pytest.MonkeyPatch) -
 def test_a_form_that_cannot_run_raises_with_its_error(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"nothing")
     with pytest.raises(SeqlabError, match=r"'onnx' cannot be run in a new process[\s\S]*exit status 1"):
-        run_form("onnx", tmp_path / "model.onnx", tmp_path)
+        run_forms({"onnx": tmp_path / "model.onnx"}, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["ner", "pos"])
 def test_every_form_agrees(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ONNX forms run in new processes, the SavedModel here; test_dag.py runs it in a new process, too."""
 
-    def run(form: str, path: Path, folder: Path) -> dict[str, np.ndarray]:
-        if form != "saved_model":
-            return run_form(form, path, folder)
-        runners.main(form, str(path), str(folder), str(folder / "saved_model.npz"))
+    def run(forms: dict[str, Path], folder: Path) -> dict[str, dict[str, np.ndarray]]:
+        if "saved_model" not in forms:
+            return run_forms(forms, folder)
+        runners.main(str(folder), "saved_model", str(forms["saved_model"]))
         with np.load(folder / "saved_model.npz") as results:
-            return dict(results)
+            return {"saved_model": dict(results)}
 
-    monkeypatch.setattr(parity, "run_form", run)
+    monkeypatch.setattr(parity, "run_forms", run)
     tiny, export = tiny_tagger(kind), tiny_export(kind)
     sentences = [*TOKENS, ["a token", "with", "blanks"]]
     batches = make_batches(sentences, encoder=tiny.encoder)

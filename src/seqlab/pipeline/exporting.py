@@ -79,7 +79,7 @@ def export_task(
     with replaced_directory(models / "export") as made, tempfile.TemporaryDirectory() as scratch:
         logger.info("writing the SavedModel")
         export_saved_model(tagger, made, encoder=encoder, tags=tags, spans=spans, **window)
-        forms = {"keras": models / "model.keras", "saved_model": made}
+        forms = {"saved_model": made}
         unavailable: dict[str, str] = {}
         metadata = {"task": task_name, "tags": json.dumps(tags.entries), "run_id": run["run_id"]}
         onnx, characters = made / "model.onnx", encoder.max_token_length
@@ -110,7 +110,7 @@ def export_task(
             section=task.model_dump(mode="json"),
             commit=git["git.commit"],
             dirty=git["git.dirty"] == "true",
-            forms=list(forms),
+            forms=["keras", *forms],
             unavailable=unavailable,
         )
         (made / "model_card.md").write_text(card, encoding="utf-8")

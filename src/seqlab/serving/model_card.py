@@ -41,7 +41,7 @@ def model_card(
         section: the task's section of params.yaml.
         commit: the Git commit of the export, or `none`.
         dirty: whether there were uncommitted changes.
-        forms: the exported forms, by the names of `runners.RUNNERS`.
+        forms: `keras` and the exported forms, by the names of `runners.RUNNERS`.
         unavailable: for each form that could not be exported, the reason.
     """
     task, test = config["task"], scores["test"]

@@ -1,4 +1,4 @@
-"""Check that every exported form tags as the trained model does: all of dev, each form in a new process."""
+"""Check that every exported form tags as the trained model does: all of dev, in new processes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,13 @@ def check_parity(
             f"{name}/{number}": ids for number, batch in enumerate(batches) for name, ids in batch.items()
         }
         np.savez(folder / "batches.npz", **arrays)
+        groups = [{form: forms[form] for form in group if form in forms} for group in runners.PROCESSES]
+        made: dict[str, dict[str, np.ndarray]] = {}
         with ThreadPoolExecutor(_PROCESSES) as pool:
-            pending = {form: pool.submit(run_form, form, path, folder) for form, path in forms.items()}
-        for form, running in pending.items():
-            results = running.result()
+            for part in pool.map(partial(run_forms, folder=folder), filter(None, groups)):
+                made |= part
+        for form in forms:
+            results = made[form]
             for call in sorted({name.partition("/")[0] for name in results}):
                 name = form if call == form else f"{form}:{call}"
                 probabilities = results[f"{call}/probabilities"].astype(np.float32)
@@ -115,33 +119,36 @@ def _number(received: list[str], expected: list[str]) -> tuple[np.ndarray, np.nd
     return np.array([ids[tag] for tag in received]), np.array([ids[tag] for tag in expected]), names
 
 
-def run_form(form: str, path: Path, folder: Path) -> dict[str, np.ndarray]:
-    """Return the output of a form's runner, which sees no GPU and imports seqlab only for `SEQLAB_FORMS`.
+def run_forms(forms: Mapping[str, Path], folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Return the output of the forms' runners in one new process, which sees no GPU.
 
     Raises:
-        SeqlabError: the runner failed; the message contains the end of its stderr.
+        SeqlabError: a runner failed; the message contains the end of its stderr.
     """
-    output = folder / f"{form}.npz"
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     isolation = "-I"
-    if form in runners.SEQLAB_FORMS:
+    if runners.SEQLAB_FORM in forms:
         isolation = "-P"  # the script's own folder has a package `onnx`
         paths = [str(_SOURCES), os.environ.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    arguments = [str(runners.__file__), form, str(path.resolve()), str(folder), str(output)]
-    done = subprocess.run(
-        [sys.executable, isolation, *arguments], env=environment, capture_output=True, text=True, check=False
-    )
+    arguments = [text for form, path in forms.items() for text in (form, str(path.resolve()))]
+    command = [sys.executable, isolation, str(runners.__file__), str(folder), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    outputs = {form: folder / f"{form}.npz" for form in forms}
     if done.returncode != 0:
+        failed = next((form for form, output in outputs.items() if not output.exists()), list(forms)[-1])
         raise SeqlabError(
-            f"the exported form {form!r} cannot be run in a new process",
-            where=str(path),
+            f"the exported form {failed!r} cannot be run in a new process",
+            where=str(forms[failed]),
             expected="exit status 0",
             received=f"exit status {done.returncode}\n{done.stderr.strip()[-2000:]}",
             remedy="see the error above; the previous export is kept",
         )
-    with np.load(output) as results:
-        return dict(results)
+    results = {}
+    for form, output in outputs.items():
+        with np.load(output) as arrays:
+            results[form] = dict(arrays)
+    return results
 
 
 def compare(

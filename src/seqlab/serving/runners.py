@@ -1,12 +1,12 @@
-"""Tag real sentences with one exported form, as a script in a new process.
+"""Tag real sentences with exported forms, as a script in a new process.
 
-`python runners.py FORM PATH FOLDER OUTPUT`: a key of `RUNNERS`, the exported file or folder, the folder with
-the sentences that `serving.parity` wrote, and the `.npz` file to write. For each way of calling the form it
-contains the tag ids, the tags as strings, or both, and the probabilities, all (tokens,). A tag id of -1 or an
-empty tag is a token of a sentence that the form splits into other tokens.
+`python runners.py FOLDER FORM PATH [FORM PATH ...]`: the folder of the sentences from `serving.parity`,
+keys of `RUNNERS`, and the exported files or folders. For each way of calling a form, FOLDER/FORM.npz contains
+the tag ids, the tags as strings, or both, and the probabilities, all (tokens,). A tag id of -1 or an empty
+tag is a token of a sentence that the form splits into other tokens.
 
-Only the forms `keras` and `tag` (the ONNX files as `seqlab tag` uses them) may import seqlab: the other forms
-have to run without it.
+Only the form `tag` (the ONNX files as `seqlab tag` uses them) may import seqlab: the others have to run
+without it.
 """
 
 from __future__ import annotations
@@ -35,17 +35,6 @@ class Inputs(NamedTuple):
     sentences: Sentences
     batches: list[Batch]
     window: dict[str, int]
-
-
-def run_keras(path: str, inputs: Inputs) -> Iterator[Result]:
-    """Tag with a `.keras` file, reloaded in safe mode."""
-    from seqlab.modeling.device import select_device
-    from seqlab.serving.float32 import load_tagger
-    from seqlab.serving.reference import tag_batches
-
-    select_device("cpu")
-    tag_ids, probabilities = tag_batches(load_tagger(Path(path)), inputs.batches, **inputs.window)
-    yield "keras", {"tag_ids": [tag_ids], "probabilities": [probabilities]}
 
 
 def run_onnx(path: str, inputs: Inputs) -> Iterator[Result]:
@@ -130,7 +119,6 @@ INT8 = "int8"
 """The way of calling the form `tag` whose tags may differ."""
 
 RUNNERS = {
-    "keras": run_keras,
     "saved_model": run_saved_model,
     "onnx": run_onnx,
     "pyfunc": run_pyfunc,
@@ -138,8 +126,11 @@ RUNNERS = {
 }
 
 
-SEQLAB_FORMS = ("keras", "tag")
-"""Forms whose runner imports seqlab."""
+PROCESSES = (("saved_model", "pyfunc"), ("onnx",), ("tag",))
+"""Which forms share a process. Each process imports TensorFlow and MLflow or neither, at most once."""
+
+SEQLAB_FORM = "tag"
+"""The form whose runner imports seqlab."""
 
 
 def _tag_batches(name: str, inputs: Inputs, call: Callable[[Batch], dict[str, Any]]) -> Result:
@@ -165,20 +156,21 @@ def _tag_sentences(name: str, inputs: Inputs, tag: Callable[[Sentences], Iterabl
     return name, columns
 
 
-def main(form: str, path: str, folder: str, output: str) -> None:
-    """Tag the sentences in `folder` in every way of calling `form`, and write the results."""
+def main(folder: str, *forms: str) -> None:
+    """Tag the sentences in `folder` with each form in every way of calling it, and write the results."""
     written = json.loads((Path(folder) / "sentences.json").read_text(encoding="utf-8"))
     with np.load(Path(folder) / "batches.npz") as arrays:
         names = ("token_ids", "char_ids", "shape_ids")
         batches = [{name: arrays[f"{name}/{i}"] for name in names} for i in range(len(arrays.files) // 3)]
-    results: dict[str, Any] = {}
     inputs = Inputs(written["sentences"], batches, written["window"])
-    for name, columns in RUNNERS[form](path, inputs):
-        results |= {f"{name}/{key}": np.concatenate(parts) for key, parts in columns.items()}
-    np.savez(output, **results)
+    for form, path in zip(forms[::2], forms[1::2], strict=True):
+        results: dict[str, Any] = {}
+        for name, columns in RUNNERS[form](path, inputs):
+            results |= {f"{name}/{key}": np.concatenate(parts) for key, parts in columns.items()}
+        np.savez(Path(folder) / f"{form}.npz", **results)
 
 
 if __name__ == "__main__":
-    if sys.argv[1] not in SEQLAB_FORMS:
+    if SEQLAB_FORM not in sys.argv:
         sys.modules["seqlab"] = None  # type: ignore[assignment]  # importing it from here on raises
     main(*sys.argv[1:])
