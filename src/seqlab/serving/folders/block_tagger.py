@@ -235,13 +235,5 @@ def _checked(number: int, text: Any, where: str) -> TextLine:
             remedy="split the text into sentences, one per row",
         )
     else:
-        try:
-            text.encode()
-            problem = find_problem(text, where)
-        except UnicodeEncodeError as error:
-            problem = SeqlabError(
-                "the text is not Unicode",
-                where=f"{where}:{error.start + 1}",
-                received=f"half of a surrogate pair, U+{ord(text[error.start]):04X}",
-            )
+        problem = find_problem(text, where)
     return TextLine(number, "" if problem else text, problem)
