@@ -17,7 +17,7 @@ ENTITIES = TaggedText(
         TaggedToken("<b>", 9, 12, "S-LOC", 0.25),
         TaggedToken(".", 12, 13, "O", 1.0),
     ],
-    [TaggedSpan("PER", 0, 2), TaggedSpan("LOC", 3, 4)],
+    [TaggedSpan("PER", "Ann Lee", 0, 7, 0, 2), TaggedSpan("LOC", "<b>", 9, 12, 3, 4)],
 )
 PLAIN = TaggedText(
     "It rains", [TaggedToken("It", 0, 2, "PRON", 1.0), TaggedToken("rains", 3, 8, "VERB", 1.0)], None
@@ -93,7 +93,7 @@ def test_html_marks_entities_and_escapes_the_text() -> None:
 def test_one_type_has_one_colour() -> None:
     one = tag_format("html", colours=False).line(1, ENTITIES)
     two = tag_format("html", colours=False).line(
-        2, TaggedText("Lee", [TaggedToken("Lee", 0, 3, "S-PER", 1.0)], [TaggedSpan("PER", 0, 1)])
+        2, TaggedText("Lee", [TaggedToken("Lee", 0, 3, "S-PER", 1.0)], [TaggedSpan("PER", "Lee", 0, 3, 0, 1)])
     )
     colour = two.partition("background: ")[2][:7]
     assert f'{colour}">Ann Lee' in one
