@@ -14,6 +14,7 @@ from seqlab.serving.tagging.exported_tagger import load_exported_tagger
 from seqlab.serving.tagging.stream import tag_stream
 from seqlab.serving.tagging.tag_formats import FORMATS, tag_format
 from seqlab.serving.tagging.text_lines import TextLine, read_text_lines
+from seqlab.tracking.same_run import warn_of_mixed_runs
 
 
 def add_parser(subparsers: Any) -> None:
@@ -55,6 +56,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tag all lines. Return 1 if a line could not be tagged."""
+    warn_of_mixed_runs(Path(args.model or f"models/{args.task or 'ner'}"))
     if args.output or args.ray or any(Path(file).is_dir() for file in args.files):
         return _tag_folder(args)
     for file in args.files:
