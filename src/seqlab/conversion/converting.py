@@ -104,6 +104,10 @@ def _find_sources(path: Path, source_format: str | None) -> list[Source]:
         if not files:
             raise CorpusError("the folder has no files", file=str(path), expected="files to convert")
         return [source for file in files for source in _find_sources(file, source_format)]
+    if not path.is_file():
+        raise CorpusError(
+            "this is not a regular file", file=str(path), expected="a file", remedy="check the path"
+        )
     return [Source(path.name.split(".")[0] or path.stem, path, source_format or _format_of(path))]
 
 
