@@ -60,10 +60,15 @@ def disk_error(error: OSError) -> SeqlabError | None:
         )
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return None
+    return no_space_error(str(error.filename or ""), received=str(error.strerror))
+
+
+def no_space_error(where: str, *, received: str) -> SeqlabError:
+    """Return the error for a full disk."""
     return SeqlabError(
         "no space is left on the disk",
-        where=str(error.filename or ""),
-        received=str(error.strerror),
+        where=where,
+        received=received,
         remedy="free some space (`dvc gc --workspace` removes old outputs from the cache), then run again",
     )
 
