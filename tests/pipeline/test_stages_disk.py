@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -30,6 +31,17 @@ def test_a_full_disk(number: int, monkeypatch: pytest.MonkeyPatch, capsys) -> No
     error = capsys.readouterr().err
     assert error.startswith("error: models/ner/model.keras: no space is left on the disk")
     assert "dvc gc" in error
+
+
+def test_a_full_disk_that_tensorflow_reports(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def save() -> None:
+        tf.raw_ops.WriteFile(filename="/dev/full", contents="x" * 100_000)
+
+    monkeypatch.setattr(sys, "argv", ["stage"])
+    monkeypatch.setattr(stages, "protect_output", lambda: None)
+    monkeypatch.setattr(stages.signal, "signal", lambda *_: None)
+    assert stages.run_stage(save) == 1
+    assert capsys.readouterr().err.startswith("error: no space is left on the disk\n")
 
 
 def test_another_error_of_the_system_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
