@@ -10,6 +10,11 @@ from seqlab.corpus.checking import check_files, format_report
 from seqlab.corpus.conll import ConllLayout
 from seqlab.params import load_params
 
+EXAMPLES = (
+    "seqlab check train.conll dev.conll test.conll",
+    "seqlab check data --columns token,ner --separator space --tag-scheme BIOES",
+)
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(

@@ -8,6 +8,8 @@ from typing import Any
 
 from seqlab.tracking.registry import CANDIDATE, promote
 
+EXAMPLES = ("seqlab promote --task ner", "seqlab promote --task ner --version 3 --force")
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(

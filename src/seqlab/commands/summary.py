@@ -14,6 +14,8 @@ from seqlab.params import load_params
 
 _COLUMNS = ("task", "span F1", "token accuracy", "model", "MLflow run")
 
+EXAMPLES = ("seqlab summary",)
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("summary", help="show each task's test scores, model and MLflow run")
