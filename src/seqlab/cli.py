@@ -14,8 +14,8 @@ from seqlab.errors import SeqlabError, disk_error
 from seqlab.stages import configure_logging
 
 COMMANDS = (
-    "summary", "ui", "check", "corpora", "tag", "evaluate", "card", "promote", "replay", "verify",
-    "completion",
+    "summary", "ui", "check", "convert", "corpora", "tag", "evaluate", "card", "promote",
+    "replay", "verify", "completion",
 )  # fmt: skip
 
 

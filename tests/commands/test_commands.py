@@ -55,6 +55,23 @@ def test_summary_says_what_is_missing(repository):
     assert corpora == {}
 
 
+@pytest.mark.parametrize("arguments", [["summary"], ["card"], ["promote"], ["tag"]])
+def test_the_scores_of_another_commit_are_reported_by_every_command(repository, capsys, arguments):
+    write(repository / "metrics" / "ner" / "corpus.json", {"corpus": "sample", "synthetic": True})
+    write(
+        repository / "metrics" / "ner" / "evaluate.json",
+        {"test": {"token_accuracy": 0.5}, "run_id": "a" * 32},
+    )
+    write(repository / "models" / "ner" / "run.json", {"run_id": "b" * 32})
+    main(arguments)
+    printed = capsys.readouterr()
+    assert "come from different runs" in printed.err
+    assert "run `dvc checkout`" in printed.err
+    if arguments == ["summary"]:  # the scores are shown with the run that made them
+        assert "aaaaaaaaaaaa" in printed.out
+        assert "bbbbbbbbbbbb" not in printed.out
+
+
 def test_check_reads_its_columns_from_the_parameters_and_tells_every_problem(repository, capsys):
     bad = repository / "bad.conll"
     bad.write_text("a\tNOUN\tNN\tO\nb\tNOUN\tNN\n\nc\tNOUN\tNN\tI-PER\n\n", encoding="utf-8")

@@ -8,6 +8,7 @@ import pytest
 
 from seqlab.commands import promote as command
 from seqlab.tracking.registry import Promotion
+from seqlab.tracking.scored_version import ScoredVersion
 
 
 def run_promote(
@@ -27,18 +28,34 @@ def run_promote(
     return args.run(args), asked
 
 
+def version(number: str, dev: float, test: float) -> ScoredVersion:
+    return ScoredVersion(number, dev={"span_f1": dev}, test={"span_f1": test})
+
+
 def test_the_first_champion(monkeypatch, capsys) -> None:
-    done = Promotion("seqlab-ner", "3", "test/span_f1", 0.91239)
-    assert run_promote(monkeypatch, done) == (0, {"name": "seqlab-ner", "alias": "candidate", "force": False})
-    assert capsys.readouterr().out == "seqlab-ner: version 3 is the champion (test/span_f1 0.9124)\n"
-
-
-@pytest.mark.parametrize(("score", "shown"), [(0.5, "0.5000"), (None, "not tested")])
-def test_the_champion_before_is_told(monkeypatch, capsys, score: float | None, shown: str) -> None:
-    done = Promotion("seqlab-pos", "3", "test/token_accuracy", 0.9, champion="1", champion_score=score)
-    status, asked = run_promote(monkeypatch, done, "--task", "pos", "--version", "3", "--force")
-    assert (status, asked) == (0, {"name": "seqlab-pos", "alias": "3", "force": True})
-    assert (
-        f"is the champion (test/token_accuracy 0.9000); it was version 1 ({shown})\n"
-        in capsys.readouterr().out
+    done = Promotion("seqlab-ner", "span_f1", version("3", 0.91239, 0.9))
+    expected = {"name": "seqlab-ner", "alias": "candidate", "best": False, "force": False}
+    assert run_promote(monkeypatch, done) == (0, expected)
+    assert capsys.readouterr().out == (
+        "seqlab-ner: the champion is version 3 (span F1 0.9124 on dev, 0.9000 on test)\n"
     )
+
+
+def test_the_champion_before_and_the_notes_are_shown(monkeypatch, capsys) -> None:
+    notes = ("the difference on dev is within noise",)
+    done = Promotion("seqlab-pos", "span_f1", version("3", 0.5, 0.4), version("1", 0.45, 0.41), notes)
+    status, asked = run_promote(monkeypatch, done, "--task", "pos", "--version", "3", "--force")
+    assert (status, asked) == (0, {"name": "seqlab-pos", "alias": "3", "best": False, "force": True})
+    assert capsys.readouterr().out == (
+        "seqlab-pos: the champion is version 3 (span F1 0.5000 on dev, 0.4000 on test)\n"
+        "before: version 1 (span F1 0.4500 on dev, 0.4100 on test)\n"
+        "note: the difference on dev is within noise\n"
+    )
+
+
+def test_the_best_and_a_number_exclude_each_other(monkeypatch, capsys) -> None:
+    done = Promotion("seqlab-ner", "span_f1", version("3", 0.5, 0.4))
+    assert run_promote(monkeypatch, done, "--best")[1]["best"] is True
+    with pytest.raises(SystemExit):
+        run_promote(monkeypatch, done, "--best", "--version", "3")
+    assert "not allowed with argument" in capsys.readouterr().err

@@ -48,6 +48,7 @@ def test_every_token_of_the_corpus_is_scored(small_run, task):
         assert sum(bool(line) for line in lines) == corpus[split]["tokens"]
     names = {"span_precision", "span_recall", "span_f1", "per_type"}
     assert names & set(scores["test"]) == (names if task == "ner" else set())
+    assert scores["run_id"] == small_run.json(f"models/{task}/run.json")["run_id"]
 
 
 @pytest.mark.parametrize("task", TASKS)

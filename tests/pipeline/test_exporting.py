@@ -57,7 +57,7 @@ class Workspace:
         tiny.tags.write(self.prepared / "vocabulary" / "tags.json")
         (self.prepared / "corpus.json").write_text(json.dumps(CORPUS), encoding="utf-8")
         (self.metrics / "evaluate.json").write_text(
-            json.dumps({"dev": SCORES, "test": SCORES}), encoding="utf-8"
+            json.dumps({"dev": SCORES, "test": SCORES, "run_id": "r1"}), encoding="utf-8"
         )
         tiny.tagger.save(self.models / "model.keras")
         tags = iter(tiny.tags.entries[i] for i in tag_ids(tiny))
@@ -127,6 +127,9 @@ def test_every_form_agrees_and_is_registered(workspace: Workspace) -> None:
     client = mlflow_client(resolve_tracking_uri(workspace.root))
     version = client.get_model_version_by_alias("seqlab-ner", "candidate")
     assert version.run_id == config["run_id"]
+    assert (version.tags["best_dev/span_f1"], version.tags["test/span_f1"]) == ("0.5", "0.5")
+    assert version.tags["corpus.digest"] == config["corpus"]["digest"]
+    assert version.description.startswith("span F1: 0.5000")
     model = client.get_logged_model(version.tags["model_id"])
     assert {metric.key: metric.value for metric in model.metrics} == {
         "test/span_f1": 0.5,

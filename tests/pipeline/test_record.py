@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -95,6 +96,54 @@ def test_plots_and_reports_are_artifacts(recorded):
     assert names >= {"training.json", "evaluate.json"}
     plots = {file.path for file in client.list_artifacts(run.info.run_id, "plots")}
     assert plots == {f"plots/{name}.png" for name in ("learning_curve", "confusion", "scores")}
+
+
+def test_the_first_metric_of_a_run_is_the_score_on_dev(recorded):
+    # MLflow's page that compares runs opens on it. SQLite returns metrics in the order of their first point.
+    _, run, _ = recorded
+    assert next(iter(run.data.metrics)) == "dev/span_f1"
+
+
+def test_names_have_the_experiment_or_commit_and_what_differs(tmp_path, monkeypatch):
+    for name in list(os.environ):
+        if name.startswith(("MLFLOW_TRACKING", "DVC_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    values = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+
+    def git(*arguments):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        done = subprocess.run(["git", *identity, *arguments], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def commit():
+        Path("params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+        git("add", "params.yaml")
+        git("commit", "-m", "parameters")
+        return git("rev-parse", "HEAD")[:7]
+
+    def train():
+        corpus = {**CORPUS, "corpus": values["corpus"]["name"]}
+        with start_training_run("ner", params=parse_params(values), corpus=corpus, root=tmp_path) as run:
+            pass
+        return mlflow_client(resolve_tracking_uri(tmp_path)).get_run(run.run_id).info.run_name
+
+    git("init")
+    first = commit()
+    assert train() == f"{first} transformer-crf"
+    values["ner"]["training"]["learning_rate"] = 0.005
+    assert train() == f"{first} learning_rate=0.005"
+    values["seed"] = 7
+    monkeypatch.setenv("DVC_EXP_NAME", "dozy-lark")
+    assert train() == "dozy-lark seed=7 learning_rate=0.005"
+    monkeypatch.delenv("DVC_EXP_NAME")
+    # What is committed differs from the previous run only.
+    values["seed"] = 8
+    second = commit()
+    assert train() == f"{second} seed=8"
+    Path("params.yaml").write_text("other: code", encoding="utf-8")
+    git("commit", "-am", "parameters of other code")
+    assert train() == f"{git('rev-parse', 'HEAD')[:7]} transformer-crf"
 
 
 def test_the_view_is_an_address_of_the_experiment(recorded):

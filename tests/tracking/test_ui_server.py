@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seqlab.errors import SeqlabError
 from seqlab.tracking.client import mlflow_client
+from seqlab.tracking.run import TrackedRun
 from seqlab.tracking.store import resolve_tracking_uri
 from seqlab.tracking.ui_server import save_runs_view, ui_command, ui_environment
 
@@ -37,7 +39,13 @@ def test_the_servers_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
 
 
-def test_the_view_has_the_given_columns_and_is_saved_once(root: Path) -> None:
+def saved_state(root: Path) -> dict[str, Any]:
+    experiment = mlflow_client(resolve_tracking_uri(root)).get_experiment_by_name("seqlab-ner")
+    state: dict[str, Any] = json.loads(json.loads(experiment.tags["mlflow.sharedViewState.seqlab"])["state"])
+    return state
+
+
+def test_the_view_of_an_empty_experiment_has_the_given_columns(root: Path) -> None:
     columns = {"metrics": ["test/span_f1", "test/f1/$"], "params": ["head.type"], "tags": ["corpus"]}
     address = save_runs_view(root, "seqlab-ner", **columns, order_by="test/span_f1")
     client = mlflow_client(resolve_tracking_uri(root))
@@ -46,18 +54,47 @@ def test_the_view_has_the_given_columns_and_is_saved_once(root: Path) -> None:
     assert address == f"{page}?workflowType=machine_learning&viewStateShareKey=seqlab"
     view = json.loads(experiment.tags["mlflow.sharedViewState.seqlab"])
     assert view["name"] == "seqlab"
-    assert json.loads(view["state"]) == {
-        "selectedColumns": [
-            "metrics.`test/span_f1`",
-            "metrics.`test/f1/_u24_`",
-            "params.`head.type`",
-            "tags.`corpus`",
-        ],
-        "orderByKey": "metrics.`test/span_f1`",
-        "orderByAsc": False,
+    state = json.loads(view["state"])
+    assert state["selectedColumns"] == [
+        "metrics.`test/span_f1`",
+        "metrics.`test/f1/_u24_`",
+        "params.`head.type`",
+        "tags.`corpus`",
+    ]
+    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`test/span_f1`", False)
+
+
+def test_columns_that_do_not_differ_give_way_to_those_that_do(root: Path) -> None:
+    columns = {
+        "metrics": ["best_dev/f1", "test/f1"],
+        "params": ["head.type", "seed"],
+        "tags": ["corpus", "git"],
     }
-    # Changes that a team made in the UI are kept.
-    other = {**columns, "metrics": ["other"]}
-    assert save_runs_view(root, "seqlab-ner", **other, order_by="other") == address
-    again = client.get_experiment_by_name("seqlab-ner").tags["mlflow.sharedViewState.seqlab"]
-    assert json.loads(again) == view
+    save_runs_view(root, "seqlab-ner", **columns, order_by="best_dev/f1", curves=["dev/f1"])
+    for seed in (1, 2):
+        params = {"seed": seed, "head": "crf", "training.batch_size": 8 * seed, "only.once": seed}
+        if seed == 2:
+            del params["only.once"]
+        tags = {"corpus": "sample", "git": f"commit {seed}"}
+        with TrackedRun.start(
+            root=root, experiment="seqlab-ner", run_name="a", params=params, tags=tags
+        ) as run:
+            run.log_metrics({"best_dev/f1": seed / 4, "test/f1": 0.5})
+    save_runs_view(root, "seqlab-ner", **columns, order_by="best_dev/f1", curves=["dev/f1"])
+    state = saved_state(root)
+    expected = ["metrics.`best_dev/f1`", "params.`seed`", "params.`training.batch_size`", "tags.`git`"]
+    assert state["selectedColumns"] == expected
+    assert state["columnOrder"] == ["attributes.`Run Name`", *expected]
+    assert [(chart["type"], chart["metricKey"]) for chart in state["compareRunCharts"]] == [
+        ("BAR", "best_dev/f1"), ("LINE", "dev/f1"),
+    ]  # fmt: skip
+
+
+def test_a_view_that_someone_else_has_changed_is_kept(root: Path) -> None:
+    columns = {"metrics": ["f1"], "params": [], "tags": []}
+    address = save_runs_view(root, "seqlab-ner", **columns, order_by="f1")
+    client = mlflow_client(resolve_tracking_uri(root))
+    experiment = client.get_experiment_by_name("seqlab-ner").experiment_id
+    client.set_experiment_tag(experiment, "mlflow.sharedViewState.seqlab", json.dumps({"state": "{}"}))
+    assert save_runs_view(root, "seqlab-ner", **columns, order_by="f1") == address
+    assert saved_state(root) == {}

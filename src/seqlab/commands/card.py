@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.serving.export_config import read_export_config
+from seqlab.tracking.same_run import warn_of_mixed_runs
 
 EXAMPLES = ("seqlab card", "seqlab card --task pos", "seqlab card --model models/ner/export > card.md")
 
@@ -20,6 +21,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     directory = Path(args.model or f"models/{args.task}/export")
+    warn_of_mixed_runs(directory)
     read_export_config(directory)
     print((directory / "model_card.md").read_text(encoding="utf-8"), end="")
     return 0

@@ -15,6 +15,7 @@ from seqlab.api import Tagger, load, read_corpus, score
 from seqlab.corpus.sentence import Sentence
 from seqlab.errors import SeqlabError
 from seqlab.params import load_params
+from seqlab.tracking.same_run import warn_of_mixed_runs
 
 EXAMPLES = (
     "seqlab evaluate data/example/test.conll --columns token,upos,xpos,ner",
@@ -73,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _tag(args: argparse.Namespace) -> tuple[list[Sentence], list[Sentence], bool]:
     """Return the gold sentences, the same ones with predicted tags, and whether tags encode spans."""
+    warn_of_mixed_runs(Path(args.model or f"models/{args.task or 'ner'}"))
     tagger = load(args.model, task=args.task)
     defaults = load_params().corpus.files if Path("params.yaml").exists() else None
     column = args.column or tagger.config["corpus"]["column"]

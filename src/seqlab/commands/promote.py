@@ -1,4 +1,4 @@
-"""`seqlab promote`: make a registered tagger the champion unless it is worse on test."""
+"""`seqlab promote`: make a registered tagger the champion unless it is worse on dev."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.tracking.registry import CANDIDATE, promote
+from seqlab.tracking.same_run import warn_of_mixed_runs
 
 EXAMPLES = ("seqlab promote --task ner", "seqlab promote --task ner --version 3 --force")
 
@@ -14,12 +15,17 @@ EXAMPLES = ("seqlab promote --task ner", "seqlab promote --task ner --version 3 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "promote",
-        help="make a registered tagger the champion unless it is worse on test",
-        description="The export stage registers each tagger as seqlab-TASK with the alias `candidate`. This "
-        "command moves the alias `champion` to it, for `seqlab tag --model models:/seqlab-TASK@champion`.",
+        help="make a registered tagger the champion unless it is worse on dev",
+        description="The export stage registers each tagger as seqlab-TASK; the best on dev has the alias "
+        "`candidate`. This command moves the alias `champion` to it, for "
+        "`seqlab tag --model models:/seqlab-TASK@champion`. Scores on test are shown and choose nothing.",
     )
     parser.add_argument("--task", choices=("ner", "pos"), default="ner", help="default: ner")
-    parser.add_argument("--version", default=CANDIDATE, help="an alias or a number (default: candidate)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--version", default=CANDIDATE, help="an alias or a number (default: candidate)")
+    which.add_argument(
+        "--best", action="store_true", help="the best on dev of all versions on the newest version's corpus"
+    )
     parser.add_argument(
         "--force", action="store_true", help="promote even if it is worse or cannot be compared"
     )
@@ -27,10 +33,13 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    done = promote(Path.cwd(), name=f"seqlab-{args.task}", alias=args.version, force=args.force)
-    before = ""
-    if done.champion is not None:
-        score = "not tested" if done.champion_score is None else f"{done.champion_score:.4f}"
-        before = f"; it was version {done.champion} ({score})"
-    print(f"{done.name}: version {done.version} is the champion ({done.score_name} {done.score:.4f}){before}")
+    warn_of_mixed_runs(Path("models") / args.task)
+    done = promote(
+        Path.cwd(), name=f"seqlab-{args.task}", alias=args.version, best=args.best, force=args.force
+    )
+    print(f"{done.name}: the champion is {done.version.describe(done.score)}")
+    if done.previous is not None:
+        print(f"before: {done.previous.describe(done.score)}")
+    for note in done.notes:
+        print(f"note: {note}")
     return 0

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seqlab.params import load_params
+from seqlab.tracking.same_run import warn_of_mixed_runs
 
 _COLUMNS = ("task", "span F1", "token accuracy", "model", "MLflow run")
 
@@ -26,7 +27,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the table, with what is missing for tasks that have not been evaluated."""
     rows: list[list[str]] = []
     corpora: dict[str, bool] = {}
-    for task in load_params().tasks:
+    tasks = load_params().tasks
+    for task in tasks:
         row, corpus = summary_row(task)
         rows.append(row)
         corpora |= corpus
@@ -38,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
     console.print(table)
     if any(corpora.values()):
         console.print("The sample corpus is synthetic: its scores say nothing about real text.")
+    for task in tasks:
+        warn_of_mixed_runs(Path("models") / task)
     console.print("Compare runs:  make ui")
     console.print(
         "Tag text:      source .venv/bin/activate; echo 'Marie Curie was born in Warsaw.' | seqlab tag"
@@ -50,10 +54,11 @@ def summary_row(task: str, *, root: Path = Path()) -> tuple[list[str], dict[str,
     metrics, model = root / "metrics" / task, root / "models" / task
     try:
         corpus = json.loads((metrics / "corpus.json").read_text(encoding="utf-8"))
-        test = json.loads((metrics / "evaluate.json").read_text(encoding="utf-8"))["test"]
-        run_id = json.loads((model / "run.json").read_text(encoding="utf-8"))["run_id"]
+        scores = json.loads((metrics / "evaluate.json").read_text(encoding="utf-8"))
+        run = json.loads((model / "run.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         return [task, "", "", f"missing: {error.filename}", ""], {}
+    test, run_id = scores["test"], scores.get("run_id", run["run_id"])
     span_f1 = f"{test['span_f1']:.4f}" if "span_f1" in test else "-"
     where = str((model / "export").relative_to(root))
     return [task, span_f1, f"{test['token_accuracy']:.4f}", where, run_id[:12]], {

@@ -15,6 +15,7 @@ from seqlab.errors import SeqlabError
 from seqlab.serving.tagging.stream import tag_stream
 from seqlab.serving.tagging.tag_formats import FORMATS, tag_format
 from seqlab.serving.tagging.text_lines import TextLine, read_text_lines
+from seqlab.tracking.same_run import warn_of_mixed_runs
 
 if TYPE_CHECKING:
     from seqlab.serving.folders.file_formats import InputFile
@@ -30,6 +31,7 @@ EXAMPLES = (
     "seqlab tag --model models:/seqlab-ner@champion --format json a.txt b.txt -",
     "seqlab tag texts --output tagged",
 )
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
@@ -60,9 +62,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--tokenized", action="store_true", help="tokens are separated by blanks; do not tokenise"
     )
-    parser.add_argument(
-        "--tag-scheme", choices=TAG_SCHEMES, help="of tags that encode spans (default: IOB2)"
-    )
+    parser.add_argument("--tag-scheme", choices=TAG_SCHEMES, help="of tags that encode spans (default: IOB2)")
     parser.add_argument(
         "--threads", type=_at_least_one, metavar="N", help="cores to use (default: all that are available)"
     )
@@ -76,6 +76,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tag all lines. Return 1 if a line could not be tagged."""
+    warn_of_mixed_runs(Path(args.model or f"models/{args.task or 'ner'}"))
     if args.output or args.ray:
         return _tag_folder(args)
     for file in args.files:

@@ -30,6 +30,7 @@ from seqlab.serving.saved_model import export_saved_model
 from seqlab.tracking.client import quiet_mlflow
 from seqlab.tracking.registry import register_candidate
 from seqlab.tracking.run import TrackedRun
+from seqlab.tracking.scored_version import score_tags
 from seqlab.tracking.store import StoreAwayError
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ def export_task(
         json.loads(path.read_text(encoding="utf-8"))
         for path in (prepared / "corpus.json", metrics / "evaluate.json", models / "run.json")
     )
+    scores.pop("run_id", None)
     tagger = load_tagger(models / "model.keras")
     spans = task.tag_scheme is not None
     window = prediction_window(task.training)
@@ -138,7 +140,7 @@ def export_task(
 
 
 def record_export(models: Path, *, root: Path, report: Mapping[str, Any]) -> str | None:
-    """Log the export to the training's MLflow run and register it as the candidate.
+    """Log the export to the training's MLflow run and register it; the best version is the candidate.
 
     Args:
         models: contains `run.json` and `export/`.
@@ -172,7 +174,13 @@ def record_export(models: Path, *, root: Path, report: Mapping[str, Any]) -> str
             return None
         name = f"seqlab-{task}"
         try:
-            version = register_candidate(root, name=name, model_id=model_id, run_id=run.run_id)
+            version = register_candidate(
+                root,
+                name=name,
+                model_id=model_id,
+                run_id=run.run_id,
+                tags=facts | score_tags(config["scores"]),
+            )
         except StoreAwayError:
             return None
     return f"models:/{name}/{version}"

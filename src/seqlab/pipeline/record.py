@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from seqlab.params import Params, TaskParams
+from seqlab.errors import SeqlabError
+from seqlab.params import Params, TaskParams, load_params
 from seqlab.tracking.figures import confusion_figure, learning_curve_figure, span_scores_figure
-from seqlab.tracking.provenance import provenance_tags
+from seqlab.tracking.provenance import NONE, committed_text, provenance_tags
 from seqlab.tracking.run import TrackedRun
+from seqlab.tracking.run_names import changed_settings, previous_params, run_name
 from seqlab.tracking.ui_server import save_runs_view
 
 _TRAIN_METRICS = ("train_loss", "learning_rate", "padding_efficiency", "duration_s")
+_MAIN_SCORES = ("span_f1", "token_accuracy")
 _PLOTS = "plots"
 
 
@@ -39,14 +45,15 @@ def start_training_run(
         SeqlabError: the tracking store cannot be reached; nothing has been trained yet.
     """
     section = params.task(task)
+    settings = _settings(task, params, corpus=corpus["corpus"])
     provenance = provenance_tags(
         root, stages=["download", f"prepare@{task}"], seed=params.seed, device=params.device
     )
     if run_json and run_json.exists():
         run = TrackedRun.reopen(root=root, run_json=run_json)
     else:
-        run_name = f"{section.encoder.type}-{section.head.type}"
-        run = TrackedRun.start(root=root, experiment=experiment_name(task), run_name=run_name)
+        name = _run_name(task, settings, root=root, commit=provenance["git.commit"])
+        run = TrackedRun.start(root=root, experiment=experiment_name(task), run_name=name)
     run.set_tags(
         {
             **provenance,
@@ -59,9 +66,7 @@ def start_training_run(
             "mlflow.note.content": _note(task, section, corpus),
         }
     )
-    # This parameter cannot change the result, and may differ in the training that goes on.
-    settings = section.model_dump(mode="json", exclude={"training": {"checkpoint_minutes"}})
-    run.log_params({"seed": params.seed, "corpus": corpus["corpus"], **settings})
+    run.log_params(settings)
     for split, counts in corpus["splits"].items():
         run.log_dataset(
             name=f"{corpus['corpus']}-{split}",
@@ -79,10 +84,12 @@ def start_training_run(
 
 def log_epoch(run: TrackedRun, row: Mapping[str, float]) -> None:
     """Log a row of the history as `train/...` and `dev/...`. The step is the epoch, the time is its end."""
+    names = [name for name in row if name not in ("epoch", "steps", "tokens", "ended_ms")]
+    # MLflow's page that compares runs opens on the metric that was logged first.
+    names.sort(key=lambda name: _MAIN_SCORES.index(name) if name in _MAIN_SCORES else len(_MAIN_SCORES))
     metrics = {
-        f"train/{name.removeprefix('train_')}" if name in _TRAIN_METRICS else f"dev/{name}": value
-        for name, value in row.items()
-        if name not in ("epoch", "steps", "tokens", "ended_ms")
+        f"train/{name.removeprefix('train_')}" if name in _TRAIN_METRICS else f"dev/{name}": row[name]
+        for name in names
     }
     run.log_metrics(metrics, step=int(row["epoch"]), time_ms=int(row["ended_ms"]))
 
@@ -152,7 +159,34 @@ def save_view(task: str, *, section: TaskParams, root: Path) -> str:
         params=["encoder.type", "head.type", "training.learning_rate", "seed"],
         tags=["corpus", "dvc.exp_name", "git.commit"],
         order_by=f"best_dev/{score}",
+        curves=[f"dev/{score}", "train/loss"],
     )
+
+
+def _settings(task: str, params: Params, *, corpus: str) -> dict[str, Any]:
+    """Return the parameters that a task's run has."""
+    # This parameter cannot change the result, and may differ in the training that goes on.
+    section = params.task(task).model_dump(mode="json", exclude={"training": {"checkpoint_minutes"}})
+    return {"seed": params.seed, "corpus": corpus, **section}
+
+
+def _run_name(task: str, settings: Mapping[str, Any], *, root: Path, commit: str) -> str:
+    """Return a name with the experiment or commit, and what differs from the commit or else the last run."""
+    changes = changed_settings(settings, _committed_settings(task))
+    if not changes:
+        changes = changed_settings(settings, previous_params(root, experiment_name(task)))
+    prefix = os.environ.get("DVC_EXP_NAME") or ("" if commit == NONE else commit[:7])
+    return run_name(prefix, changes, default=f"{settings['encoder']['type']}-{settings['head']['type']}")
+
+
+def _committed_settings(task: str) -> dict[str, Any]:
+    """Return the task's parameters in HEAD, which experiments change; empty if this code cannot read them."""
+    text = committed_text("params.yaml") or ""
+    with tempfile.TemporaryDirectory() as scratch, suppress(SeqlabError):
+        (Path(scratch) / "params.yaml").write_text(text, encoding="utf-8")
+        params = load_params(Path(scratch) / "params.yaml")
+        return _settings(task, params, corpus=params.corpus.name)
+    return {}
 
 
 def _by_group(bars: Sequence[Mapping[str, Any]], *, key: str) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from seqlab.modeling.device import select_device
 from seqlab.params import load_params
 from seqlab.pipeline.record import record_evaluation
 from seqlab.stages import repository_root, run_stage, task_folders
+from seqlab.tracking.run import read_run_json
 
 logger = logging.getLogger("seqlab.stages")
 
@@ -29,7 +30,8 @@ def evaluate(task: str) -> None:
     evaluated = evaluate_task(
         prepared, models / "model.keras", predictions, task=params.task(task), seed=params.seed
     )
-    write_json(metrics / "evaluate.json", evaluated.scores)
+    run = read_run_json(models / "run.json")
+    write_json(metrics / "evaluate.json", {**evaluated.scores, "run_id": run["run_id"]})
     write_csv(metrics / "scores.csv", evaluated.bars)
     write_csv(metrics / "confusion.csv", evaluated.confusion)
     corpus = json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))

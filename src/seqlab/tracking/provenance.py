@@ -89,6 +89,11 @@ def git_tags(root: Path) -> dict[str, str]:
     return tags
 
 
+def committed_text(path: str) -> str | None:
+    """Return the text of a file of the working directory as HEAD has it; None if HEAD does not have it."""
+    return _git(".", "show", f"HEAD:./{path}")
+
+
 def lock_tags(lock: Path, stages: Sequence[str]) -> dict[str, str]:
     """Return tags for the entries of stages in `dvc.lock`.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,36 +14,57 @@ from seqlab.atomic import replaced_directory
 from seqlab.credentials import without_credentials
 from seqlab.errors import SeqlabError
 from seqlab.tracking.client import is_connection_failure, mlflow_client, quiet_mlflow
+from seqlab.tracking.scored_version import (
+    DIGEST_TAG,
+    SCORE_NAMES,
+    SCORES,
+    ScoredVersion,
+    read_scored_version,
+    version_description,
+    within_noise,
+)
 from seqlab.tracking.store import STATE, resolve_tracking_uri, store_errors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import RunData
     from mlflow.entities.model_registry import ModelVersion
+
+logger = logging.getLogger(__name__)
 
 CANDIDATE = "candidate"
 CHAMPION = "champion"
 MODEL_ID_TAG = "model_id"
-DIGEST_TAG = "corpus.digest"
 
-SCORES = ("test/span_f1", "test/token_accuracy")
-"""Versions are compared by the first of these metrics that the candidate's run contains."""
+_RUN_TAGS = ("corpus", DIGEST_TAG, "git.commit", "git.branch", "git.dirty", "dvc.exp_name")
+_MAX_VERSIONS = 1000
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """The version that is now the champion, and the previous champion, if any, with their test scores."""
+    """The version that is now the champion, the previous champion, and what a reader should know.
+
+    Args:
+        name: the registered model's name.
+        score: the score on dev that was compared, one of `SCORES`.
+        version: the version that is now the champion.
+        previous: the champion before, if it was another version.
+        notes: for example, that the difference is within noise.
+    """
 
     name: str
-    version: str
-    score_name: str
-    score: float
-    champion: str | None = None
-    champion_score: float | None = None
+    score: str
+    version: ScoredVersion
+    previous: ScoredVersion | None = None
+    notes: tuple[str, ...] = ()
 
 
-def register_candidate(root: Path, *, name: str, model_id: str, run_id: str) -> str:
-    """Register a logged model as a version of `name` and set the alias `candidate` to it.
+def register_candidate(
+    root: Path, *, name: str, model_id: str, run_id: str, tags: Mapping[str, str] | None = None
+) -> str:
+    """Register a logged model as a version of `name`; the best version on dev has the alias `candidate`.
+
+    The version gets `tags` (see `score_tags`), the commit and corpus of its run, and a description of them.
+    If the current candidate has a higher dev score on the same corpus, it stays the candidate.
 
     Returns:
         The version's number. A model that is already registered keeps its version.
@@ -60,67 +82,147 @@ def register_candidate(root: Path, *, name: str, model_id: str, run_id: str) -> 
         versions = client.search_model_versions(f"name = '{name}'")
         version = next((known for known in versions if _logged_model_id(known) == model_id), None)
         if version is None:
+            run_tags = client.get_run(run_id).data.tags
+            facts = {key: run_tags[key] for key in _RUN_TAGS if key in run_tags} | dict(tags or {})
             # MLflow would resolve `models:/...` in its default store, which may be another one.
             source = client.get_logged_model(model_id).artifact_location
             version = client.create_model_version(
-                name, source=source, run_id=run_id, model_id=model_id, tags={MODEL_ID_TAG: model_id}
+                name,
+                source=source,
+                run_id=run_id,
+                model_id=model_id,
+                tags={MODEL_ID_TAG: model_id, **facts},
+                description=version_description(facts),
             )
-        client.set_registered_model_alias(name, CANDIDATE, version.version)
+        current = client.get_registered_model(name).aliases.get(CANDIDATE)
+        candidate = (
+            None if current is None else read_scored_version(client, client.get_model_version(name, current))
+        )
+        new = read_scored_version(client, version)
+        score = new.main_score
+        if (
+            candidate
+            and score
+            and candidate.digest == new.digest
+            and candidate.dev.get(score, 0) > new.dev[score]
+        ):
+            stays, lower = candidate.describe(score), new.describe(score)
+            logger.info("%s: %s stays the candidate; %s is not better on dev", name, stays, lower)
+        else:
+            client.set_registered_model_alias(name, CANDIDATE, version.version)
     return str(version.version)
 
 
-def promote(root: Path, *, name: str, alias: str = CANDIDATE, force: bool = False) -> Promotion:
-    """Make the version `alias` (an alias or a number) the champion, if its test score is not lower.
+def promote(
+    root: Path, *, name: str, alias: str = CANDIDATE, best: bool = False, force: bool = False
+) -> Promotion:
+    """Make a version the champion, if its score on dev is not lower. Test is reported and chooses nothing.
 
-    `force` promotes a version even if its score is lower than the champion's or cannot be compared.
+    Args:
+        root: the repository's root.
+        name: the registered model's name, which is also that of the experiment.
+        alias: the version, by an alias or a number.
+        best: promote the version with the highest dev score on the newest version's corpus instead; it also
+            becomes the candidate.
+        force: promote a version even if its score is lower than the champion's or cannot be compared.
 
     Raises:
-        SeqlabError: the version does not exist, its score is lower than the champion's, or the two were
-            tested on different data.
+        SeqlabError: the version does not exist, its dev score is lower than the champion's, or the two were
+            trained on different corpora.
     """
     uri = resolve_tracking_uri(root)
     client = mlflow_client(uri)
     with store_errors(uri):
         expected = f"version {alias}" if alias.isdigit() else f"a version with the alias {alias}"
         remedy = "run `dvc repro`, whose export stage registers a version, or choose another version"
+        notes: list[str] = []
         with _not_found("this version of the model does not exist", f"models:/{name}", expected, remedy):
-            version = _model_version(client, name, alias)
-        candidate = client.get_run(version.run_id).data
-        champion_version = client.get_registered_model(name).aliases.get(CHAMPION)
-        score_name = next((key for key in SCORES if key in candidate.metrics), None)
-        if score_name is None:
+            if best:
+                version, compared = _best_version(client, name)
+                notes.append(f"it is the best of {compared} on dev")
+            else:
+                version = read_scored_version(client, _model_version(client, name, alias))
+        score = version.main_score
+        if score is None:
             raise SeqlabError(
-                "this version has not been tested",
+                "this version has no score on dev",
                 where=f"models:/{name}/{version.version}",
-                expected=f"{' or '.join(SCORES)} in its run",
-                received=f"neither in run {version.run_id}",
+                expected=f"{' or '.join(f'best_dev/{key}' for key in SCORES)} in its tags or its run",
+                received="neither",
                 remedy="run the evaluate stage (`dvc repro`), which logs the scores",
             )
-        score, previous, previous_score = candidate.metrics[score_name], None, None
-        if champion_version is not None and champion_version != version.version:
-            previous = str(champion_version)
-            champion = client.get_run(client.get_model_version(name, previous).run_id).data
-            previous_score = champion.metrics.get(score_name)
+        champion_version = client.get_registered_model(name).aliases.get(CHAMPION)
+        previous = None
+        if champion_version is not None and str(champion_version) != version.version:
+            previous = read_scored_version(client, client.get_model_version(name, str(champion_version)))
+            noise = within_noise(version, previous, score)
             if not force:
-                where = f"models:/{name}@{CHAMPION} (version {previous})"
-                if candidate.tags.get(DIGEST_TAG) != champion.tags.get(DIGEST_TAG):
-                    raise SeqlabError(
-                        "the versions were tested on different corpora, so their scores cannot be compared",
-                        where=where,
-                        expected=_corpus(champion),
-                        received=_corpus(candidate),
-                        remedy="train with the champion's parameters on this corpus, or use --force",
-                    )
-                if previous_score is not None and previous_score > score:
-                    raise SeqlabError(
-                        f"version {version.version} has a lower test score than the champion",
-                        where=where,
-                        expected=f"{score_name} of at least {previous_score:.4f}",
-                        received=f"{score:.4f}",
-                        remedy="keep the champion, or replace it anyway with --force",
-                    )
+                _check_not_worse(name, version, previous, score, noise)
+            notes += [noise] if noise else []
+        if best:
+            notes += _better_unregistered_runs(client, name, version, score)
+            client.set_registered_model_alias(name, CANDIDATE, version.version)
         client.set_registered_model_alias(name, CHAMPION, version.version)
-    return Promotion(name, str(version.version), score_name, score, previous, previous_score)
+    return Promotion(name, score, version, previous, tuple(notes))
+
+
+def _check_not_worse(
+    name: str, version: ScoredVersion, champion: ScoredVersion, score: str, noise: str
+) -> None:
+    where = f"models:/{name}@{CHAMPION} (version {champion.version})"
+    if version.digest != champion.digest:
+        raise SeqlabError(
+            "the versions were scored on different corpora, so their scores cannot be compared",
+            where=where,
+            expected=champion.describe_corpus(),
+            received=version.describe_corpus(),
+            remedy="train with the champion's parameters on this corpus, or use --force",
+        )
+    if champion.dev.get(score, 0) > version.dev[score]:
+        raise SeqlabError(
+            f"version {version.version} has a lower dev score than the champion",
+            where=where,
+            expected=f"{SCORE_NAMES[score]} on dev of at least {champion.dev[score]:.4f}",
+            received=f"{version.dev[score]:.4f}{'; ' + noise if noise else ''}",
+            remedy="keep the champion, or replace it anyway with --force",
+        )
+
+
+def _best_version(client: MlflowClient, name: str) -> tuple[ScoredVersion, str]:
+    """Return the best version on dev of those on the newest one's corpus, and what they are in words."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.search_model_versions(f"name = '{name}'", max_results=_MAX_VERSIONS)
+    versions = [
+        read_scored_version(client, version) for version in sorted(found, key=lambda one: -int(one.version))
+    ]
+    if not versions:
+        raise MlflowException(f"{name} has no versions")
+    newest = versions[0]
+    score = newest.main_score
+    if score is None:
+        return newest, "1 version"
+    compared = [one for one in versions if one.digest == newest.digest and score in one.dev]
+    # The first of equal versions is the newest.
+    best = max(compared, key=lambda one: one.dev[score])
+    return best, f"{len(compared)} version{'s' if len(compared) > 1 else ''} on {newest.describe_corpus()}"
+
+
+def _better_unregistered_runs(
+    client: MlflowClient, name: str, version: ScoredVersion, score: str
+) -> list[str]:
+    """Return a note for a run of the experiment whose dev score is higher, but which was not exported."""
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        return []
+    metric = f"metrics.`best_dev/{score}`"
+    better = f"{metric} > {version.dev[score]:.20f} and tags.`{DIGEST_TAG}` = '{version.digest}'"
+    runs = client.search_runs([experiment.experiment_id], better, max_results=1, order_by=[f"{metric} DESC"])
+    return [
+        f"run {run.info.run_name} ({run.info.run_id[:12]}) has a higher score on dev "
+        f"({run.data.metrics[f'best_dev/{score}']:.4f}), but its model was not exported"
+        for run in runs
+    ]
 
 
 def fetch_export(root: Path, reference: str) -> Path:
@@ -184,7 +286,3 @@ def _model_version(client: MlflowClient, name: str, alias: str) -> ModelVersion:
     if alias.isdigit():
         return client.get_model_version(name, alias)
     return client.get_model_version_by_alias(name, alias)
-
-
-def _corpus(run: RunData) -> str:
-    return f"corpus {run.tags.get('corpus', '?')}, digest {run.tags.get(DIGEST_TAG, '?')[:12]}"

@@ -78,6 +78,15 @@ def test_json_contains_offsets() -> None:
     }
 
 
+def test_html_escapes_tokens_tags_and_the_title() -> None:
+    evil = "<script>alert('&')</script>"
+    tagged = TaggedText(evil, [TaggedToken(evil, 0, len(evil), evil, 1.0)], None)
+    page = tag_format("html", colours=False, title=evil)
+    text = page.head + page.line(1, tagged) + page.problem(2, SeqlabError(evil))
+    assert text.count("&lt;script&gt;") == 4
+    assert "<script" not in text
+
+
 def test_html_marks_entities_and_escapes_the_text() -> None:
     marked = line("html", ENTITIES)
     assert marked.startswith('<p><mark style="background: #')
@@ -93,9 +102,7 @@ def test_one_type_has_one_colour() -> None:
     one = tag_format("html", colours=False).line(LINE, ENTITIES)
     two = tag_format("html", colours=False).line(
         LINE,
-        TaggedText(
-            "Lee", [TaggedToken("Lee", 0, 3, "S-PER", 1.0)], [TaggedSpan("PER", "Lee", 0, 3, 0, 1)]
-        ),
+        TaggedText("Lee", [TaggedToken("Lee", 0, 3, "S-PER", 1.0)], [TaggedSpan("PER", "Lee", 0, 3, 0, 1)]),
     )
     colour = two.partition("background: ")[2][:7]
     assert f'{colour}">Ann Lee' in one

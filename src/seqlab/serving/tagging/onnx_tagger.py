@@ -23,9 +23,9 @@ from seqlab.serving.tagging.tagged_text import (
     output_tag_scheme,
     split_at_blanks,
 )
-from seqlab.serving.tagging.text_tokenizer import TextTokenizer, TokenizedTexts
 from seqlab.serving.tagging.token_features import TokenFeatures
 from seqlab.serving.tagging.type_vectors import TypeVectors
+from seqlab.text.text_tokenizer import TextTokenizer, TokenizedTexts
 
 PARTS = "onnx"
 """The folder, inside the export, of the files that this module reads besides `tagger.json`."""
