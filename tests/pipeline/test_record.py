@@ -60,7 +60,7 @@ def recorded(tmp_path_factory):
         record_evaluation(
             "ner", evaluated, corpus=CORPUS, root=root, run_json=root / "run.json", metrics=root
         )
-        view = save_view("ner", section=params.ner, root=root)
+        view = save_view("ner", section=params.task("ner"), root=root)
         client = mlflow_client(resolve_tracking_uri(root))
     return client, client.get_run(run.run_id), view
 

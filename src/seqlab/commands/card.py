@@ -14,7 +14,7 @@ EXAMPLES = ("seqlab card", "seqlab card --task pos", "seqlab card --model models
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("card", help="print a tagger's model card (Markdown)")
-    parser.add_argument("--task", choices=("ner", "pos"), default="ner", help="default: ner")
+    parser.add_argument("--task", metavar="TASK", default="ner", help="default: ner")
     parser.add_argument("--model", metavar="FOLDER", help="an export's folder (default: models/TASK/export)")
     parser.set_defaults(run=run)
 
