@@ -114,7 +114,7 @@ def load(
     from seqlab.serving.tagging.exported_tagger import load_exported_tagger
 
     directory, threads = find_export(model, task=task), threads or available_cores()
-    options = {"threads": threads, "int8": int8, "tag_scheme": tag_scheme}
+    options: dict[str, Any] = {"threads": threads, "int8": int8, "tag_scheme": tag_scheme}
     tagger = Tagger(load_exported_tagger(directory, task=task, **options))
     logger.info("loaded %s: %r (%s, %d threads)", directory, tagger, type(tagger.form).__name__, threads)
     return tagger

@@ -33,8 +33,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="score a tagger, or predictions, on any file with gold tags",
-        description="Tags the tokens of CoNLL or CoNLL-U files and compares the tags with the gold ones; with "
-        "--predictions, loads no model. The scores are those of the evaluate stage.",
+        description="Tags the tokens of CoNLL or CoNLL-U files and compares the tags with the gold ones; "
+        "with --predictions, loads no model. The scores are those of the evaluate stage.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="files with gold tags; they are joined")
     parser.add_argument(

@@ -64,7 +64,7 @@ def tag_format(name: str, *, colours: bool, title: str = "seqlab") -> TagFormat:
         )
     if name == "html":
         return TagFormat(
-            line=lambda _, tagged: f"<p>{_as_html(tagged)}</p>\n",
+            line=lambda _, tagged: f"<p>{as_html(tagged)}</p>\n",
             problem=lambda line: f'<p class="problem">{html.escape(_problem(line))}</p>\n',
             head=_PAGE_HEAD.format(title=html.escape(title)),
             tail=_PAGE_TAIL,
@@ -104,7 +104,7 @@ def as_dict(tagged: TaggedText) -> dict[str, Any]:
     return result
 
 
-def _as_html(tagged: TaggedText) -> str:
+def as_html(tagged: TaggedText) -> str:
     """Return the text with its entities marked; without spans, every token is marked with its tag."""
     marked = [(span.entity_type, span.start, span.end) for span in tagged.spans or ()]
     if tagged.spans is None:

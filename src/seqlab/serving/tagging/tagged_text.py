@@ -47,6 +47,12 @@ class TaggedText:
         """The tags of the tokens."""
         return [token.tag for token in self.tokens]
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from seqlab.serving.tagging.tag_formats import as_html
+
+        return f"<p>{as_html(self)}</p>"
+
 
 class TextTagger(Protocol):
     """A loaded export; `config` is the content of its `config.json`."""
