@@ -23,8 +23,8 @@ test: lint
 	python -m pytest -n 2
 
 lint: $(STAMP)
-	ruff check src tests benchmarks docs
-	ruff format --check src tests benchmarks docs
+	ruff check src tests benchmarks docs examples
+	ruff format --check src tests benchmarks docs examples
 	mypy
 	lint-imports --no-cache --no-logo
 

@@ -11,6 +11,8 @@ from seqlab.params import load_params
 from seqlab.pipeline.record import save_view
 from seqlab.tracking.ui_server import ui_command, ui_environment
 
+EXAMPLES = ("seqlab ui", "seqlab ui --port 5001")
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("ui", help="open the MLflow UI on 127.0.0.1")
