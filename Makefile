@@ -21,7 +21,7 @@ repro: $(STAMP)
 	@python -m seqlab.cli summary
 
 test: lint
-	python -m pytest -n 2 --dist loadfile
+	python -m pytest -n 2
 
 lint: $(STAMP)
 	ruff check src tests benchmarks docs

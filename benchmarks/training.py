@@ -177,10 +177,11 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     """Train with this project's code; return its times, its scores on dev and its number of parameters."""
     from seqlab.modeling.device import select_device
 
-    select_device("cpu")
+    _, section = parameters(spec)
+    known = "deterministic" in inspect.signature(select_device).parameters  # not in older commits
+    select_device("cpu", **({"deterministic": section.training.deterministic} if known else {}))
     from seqlab.pipeline.training import train_task
 
-    _, section = parameters(spec)
     started, first_step, epochs = spec["started"], [], []
 
     def on_step(*_: Any) -> None:

@@ -3,6 +3,19 @@ from __future__ import annotations
 import socket
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
+
+
+class ByRoomScheduling(LoadFileScheduling):
+    """Each test file runs in one process, and all of `tests/serving` in one, which makes its exports once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/serving" if nodeid.startswith("tests/serving/") else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling:
+    return ByRoomScheduling(config, log)
 
 
 @pytest.fixture

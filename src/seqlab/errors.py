@@ -50,7 +50,14 @@ class SeqlabError(Exception):
 
 
 def disk_error(error: OSError) -> SeqlabError | None:
-    """Return the error for a full disk or an exhausted quota; None for any other error of the system."""
+    """Return the error for a full disk, an exhausted quota, or a file over the system's limit; else None."""
+    if error.errno == errno.EFBIG:
+        return SeqlabError(
+            "the file is larger than the system allows",
+            where=str(error.filename or ""),
+            received=str(error.strerror),
+            remedy="raise the limit on the size of files (`ulimit -f unlimited`), then run again",
+        )
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return None
     return SeqlabError(

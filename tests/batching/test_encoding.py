@@ -26,6 +26,14 @@ def test_a_split_round_trips_with_its_tokens_and_tags(tmp_path, encoder):
     assert split.tag_ids.tolist() == [2, 3, 4, 2, 4, 5]
 
 
+def test_the_places_of_sentences_are_kept(tmp_path, encoder):
+    places = [("a.conll", 9), ("a.conll", 2), ("b.conll", 1)]
+    sentences = [Sentence(("A",), ("O",), file=file, line=line) for file, line in places]
+    write_encoded_split(tmp_path / "s", sentences, encoder=encoder, tags=Vocabulary(["O"]))
+    split = read_encoded_split(tmp_path / "s", tags=Vocabulary(["O"]))
+    assert split.lines_of([0, 2, 1]) == "a.conll lines 2, 9; b.conll lines 1"
+
+
 def test_features_are_kept_per_type_with_padding_first(tmp_path, encoder):
     write_encoded_split(
         tmp_path / "s", [Sentence(("A", "dcba", "A"), ("O",) * 3)], encoder=encoder, tags=Vocabulary(["O"])

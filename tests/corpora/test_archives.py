@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import resource
 import stat
 import zipfile
 
 import pytest
 
 from seqlab.corpora.archives import UnsafeArchiveError, extract_zip
-from seqlab.errors import CorpusError
+from seqlab.errors import CorpusError, disk_error
 
 
 @pytest.fixture
@@ -69,6 +70,29 @@ def test_too_many_files_are_refused(zipped, target):
     assert "the archive is refused: 4 files\n  expected: at most 3" in refusal(
         zipped({f"{i}.txt": "" for i in range(4)}), target, max_members=3
     )
+
+
+def test_sizes_in_the_headers_are_not_trusted(zipped, target):
+    """A member of 100 kB that claims 10 bytes ends there: what follows does not reach the disk."""
+    archive = zipped({"train.txt": bytes(100_000)})
+    content = archive.read_bytes().replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    archive.write_bytes(content)
+    with pytest.raises(CorpusError, match="the archive cannot be extracted"):
+        extract_zip(archive, target)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_full_disk_is_no_fault_of_the_archive(zipped, target):
+    archive = zipped({"train.txt": bytes(range(256)) * 1000})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            extract_zip(archive, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "the file is larger than the system allows" in str(disk_error(raised.value))
+    assert list(target.parent.iterdir()) == []
 
 
 def test_a_damaged_archive_is_refused(zipped, target):

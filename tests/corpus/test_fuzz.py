@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from seqlab.corpus import blocks
 from seqlab.corpus.blocks import read_sentences, scan_blocks
-from seqlab.corpus.checking import check_files, format_report
+from seqlab.corpus.check_report import format_report
+from seqlab.corpus.checking import check_files
 from seqlab.corpus.conll import ConllLayout
 from seqlab.corpus.conllu import ConlluLayout
 from seqlab.errors import CorpusError

@@ -7,7 +7,7 @@ import re
 import resource
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -201,10 +201,18 @@ def test_the_key_covers_the_code_that_the_stage_depends_on() -> None:
     assert [dep for dep in deps if not any(Path(dep).is_relative_to(name) for name in code)] == []
 
 
-def test_the_first_ctrl_c_asks_for_the_end_of_the_epoch_and_the_second_means_now(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture
+def sigint() -> Iterator[Callable[[Any], None]]:
+    """Set the handler of SIGINT, which is another one if the tests run as a background job."""
     former = signal.getsignal(signal.SIGINT)
+    yield lambda handler: signal.signal(signal.SIGINT, handler)
+    signal.signal(signal.SIGINT, former)
+
+
+def test_the_first_ctrl_c_asks_for_the_end_of_the_epoch_and_the_second_means_now(
+    capsys: pytest.CaptureFixture[str], sigint: Callable[[Any], None]
+) -> None:
+    sigint(signal.default_int_handler)
     with InterruptAtEpochEnd() as interrupt:
         interrupt.check()
         signal.raise_signal(signal.SIGINT)
@@ -213,7 +221,20 @@ def test_the_first_ctrl_c_asks_for_the_end_of_the_epoch_and_the_second_means_now
             interrupt.check()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is former
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_ignored_ctrl_c_stays_ignored(
+    capsys: pytest.CaptureFixture[str], sigint: Callable[[Any], None]
+) -> None:
+    sigint(signal.SIG_IGN)
+    with InterruptAtEpochEnd() as interrupt:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        interrupt.check()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert capsys.readouterr().err == ""
 
 
 def test_a_loss_that_is_not_finite_names_the_sentences_and_keeps_the_checkpoint(tmp_path: Path) -> None:
@@ -222,9 +243,9 @@ def test_a_loss_that_is_not_finite_names_the_sentences_and_keeps_the_checkpoint(
     with pytest.raises(SeqlabError) as raised:
         train(tmp_path, prepared, params)
     assert re.search(
-        r"the loss is (nan|inf) at epoch 1, step [2-5]\n  expected: a finite loss\n"
-        r"  received: losses .*; learning rate .*\n    batch: sentences \d+(, \d+)+ of train; "
-        r"the first of the batch is \d+: \w+ .*\n  remedy: lower training.learning_rate",
+        r"the (loss|gradient's norm) is (nan|inf) at epoch 1, step [2-5]\n  expected: a finite loss and .*\n"
+        r"  received: losses .*; gradient norms .*; learning rate .*\n    batch: the sentences that start at "
+        r".*/train.conll lines \d+(, \d+)+; one of them is: \w+ .*\n  remedy: lower training.learning_rate",
         str(raised.value),
     ), str(raised.value)
     assert list(tmp_path.glob(".seqlab/checkpoints/ner/*/state.npz"))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from seqlab.tracking.client import mlflow_client
@@ -91,6 +92,13 @@ def test_training_goes_on_and_replay_sends_what_is_missing(
     files = [path for path in root.rglob("*") if path.is_file()]
     texts = [caplog.text, str(replay), *(path.read_text(encoding="utf-8") for path in files)]
     assert not any("swordfish" in text for text in texts)
+
+
+def test_the_server_of_the_ui_listens_on_this_machine_only(server: Any) -> None:
+    main = psutil.Process(server.process.pid)
+    sockets = [c for process in (main, *main.children(recursive=True)) for c in process.net_connections()]
+    listening = {(c.laddr.ip, c.laddr.port) for c in sockets if c.status == psutil.CONN_LISTEN}
+    assert listening == {("127.0.0.1", server.port)}
 
 
 def test_the_pending_writes_contain_no_credentials(root: Path, proxy: Any, server: Any) -> None:

@@ -146,8 +146,27 @@ def test_a_loss_that_is_not_finite_is_an_error_with_a_remedy():
     tagger = small_tagger(characters="none")
     tagger.weights[0].assign(np.full(tagger.weights[0].shape, np.nan))
     message = (
-        r"loss is nan at epoch 1, step 1\n.*\n  received: losses nan; learning rate .*"
+        r"loss is nan at epoch 1, step 1\n.*\n  received: losses nan; gradient norms nan; learning rate .*"
         r"\n    batch: sentence 1 of step 1\n  remedy: lower training.learning_rate"
     )
     with pytest.raises(SeqlabError, match=message):
         run(tagger, describe_batch=lambda epoch, step: f"sentence {epoch} of step {step}")
+
+
+def test_a_gradient_that_is_not_finite_is_found_at_its_own_step():
+    tagger = small_tagger(characters="none")
+    tagger.run_eagerly = True
+    loss, weight = tagger.compute_loss, tagger.embedder.token_embedding.trainable_variables[0]
+    steps = iter((1, 2, 3))
+
+    def with_an_infinite_slope(*args, **kwargs):
+        slope = tf.sqrt(0 * weight[0, 0]) if next(steps) == 3 else 0.0  # the slope of the root at 0
+        return loss(*args, **kwargs) + slope
+
+    tagger.compute_loss = with_an_infinite_slope
+    message = (
+        r"gradient's norm is nan at epoch 1, step 3\n  expected: a finite loss and a finite gradient\n"
+        r"  received: losses [\d.]+, [\d.]+, [\d.]+; gradient norms [\d.]+, [\d.]+, nan; "
+    )
+    with pytest.raises(SeqlabError, match=message):
+        run(tagger)

@@ -77,6 +77,8 @@ for path in sorted(folder.glob("taggers/*.keras")):
             },
             tags=[],
             num_tags=tagger.head.num_tags,
+            places=np.zeros((len(real), 2), np.int32),
+            files=["corpus"],
         )
         windows = cut_windows(split.offsets, max_length=9)
         gatherer = BatchGatherer(split, windows, distinct_types=False)

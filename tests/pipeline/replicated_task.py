@@ -1,6 +1,7 @@
-"""Train small taggers on replicas, in a process of its own: `STRATEGY DATA RESULT EPOCHS [die]`.
+"""Train small taggers on replicas, in a process of its own: `STRATEGY DATA RESULT KIND... [then train|die]`.
 
-DATA contains a folder of prepared data for each kind. With `die`, the process kills itself after an epoch.
+DATA contains a folder of prepared data for each kind. After `then`, the first kind is trained for many
+epochs; with `die`, the process kills itself after the first of them.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def weights_of(trained):
     ]
 
 
-def main(strategy, data, result, epochs, die=""):
+def main(strategy, data, result, *kinds):
     from seqlab.modeling.device import select_device
     from seqlab.modeling.distribution import start_replicas
 
@@ -56,23 +57,22 @@ def main(strategy, data, result, epochs, die=""):
     replicas = start_replicas(strategy)
     from seqlab.pipeline.training import train_task
 
-    def on_epoch(row):
-        if die:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    for task in KINDS:
+    def train(task, epochs, on_epoch):
         with replicas.reported_lost_machines():
-            trained = train_task(
-                Path(data, task, "prepared"),
-                task=params_of(task, strategy=strategy, epochs=int(epochs)),
-                seed=3,
-                on_epoch=on_epoch,
-                replicas=replicas,
-            )
+            params = params_of(task, strategy=strategy, epochs=epochs)
+            prepared = Path(data, task, "prepared")
+            trained = train_task(prepared, task=params, seed=3, on_epoch=on_epoch, replicas=replicas)
         if replicas.is_chief:
             trained.save(Path(result, f"{task}.keras"))
         np.savez(Path(result, f"{task}-{replicas.local[0]}.npz"), *weights_of(trained))
         print(task, trained.summary["replicas"], trained.summary["training_traces"], flush=True)
+
+    kinds, _, then = ",".join(kinds).partition(",then,")
+    for task in kinds.split(","):
+        train(task, 2, lambda row: None)
+    if then:
+        result = Path(result, "then")
+        train(kinds.split(",")[0], 200, lambda row: then == "die" and os.kill(os.getpid(), signal.SIGKILL))
 
 
 if __name__ == "__main__":

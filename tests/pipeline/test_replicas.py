@@ -48,9 +48,9 @@ def start(data, tmp_path):
     """Start the script; what still runs when the test ends is killed."""
     started = []
 
-    def start(strategy, *arguments, epochs=2, **environment):
+    def start(strategy, *arguments, **environment):
         process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), strategy, str(data), str(tmp_path), str(epochs), *arguments],
+            [sys.executable, str(SCRIPT), strategy, str(data), str(tmp_path), *arguments],
             env={**os.environ, "PYTHONPATH": str(SOURCE), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -65,8 +65,8 @@ def start(data, tmp_path):
         process.communicate()
 
 
-def start_two(start, *arguments, epochs=2):
-    """Start two workers on loopback; the arguments are the second one's."""
+def start_two(start, *arguments):
+    """Start two workers on loopback, each with its list of arguments."""
     with socket.socket() as first, socket.socket() as second:
         for listener in (first, second):
             listener.bind(("127.0.0.1", 0))
@@ -76,45 +76,42 @@ def start_two(start, *arguments, epochs=2):
         for index in range(2)
     ]
     return [
-        start("multi_worker", *(arguments if index else ()), epochs=epochs, TF_CONFIG=config)
-        for index, config in enumerate(configs)
+        start("multi_worker", *words, TF_CONFIG=config)
+        for words, config in zip(arguments, configs, strict=True)
     ]
 
 
-def check(folder, expected, *, replica):
-    for task, weights in expected.items():
-        with np.load(folder / f"{task}-{replica}.npz") as file:
-            for received, value in zip(file.values(), weights, strict=True):
-                np.testing.assert_allclose(received, value, atol=1e-5, rtol=1e-5)
+def check(folder, task, weights, *, replica):
+    with np.load(folder / f"{task}-{replica}.npz") as file:
+        for received, value in zip(file.values(), weights, strict=True):
+            np.testing.assert_allclose(received, value, atol=1e-5, rtol=1e-5)
 
 
 def test_two_devices_train_as_one_does(start, tmp_path, expected):
-    process = start("mirrored")
+    process = start("mirrored", *KINDS)
     output, _ = process.communicate(timeout=400)
     assert process.returncode == 0, output
     assert "ner 2 1\n" in output, "two replicas, one trace"
-    check(tmp_path, expected, replica=0)
+    for task, weights in expected.items():
+        check(tmp_path, task, weights, replica=0)
     assert keras.saving.load_model(tmp_path / "ner.keras").name == "tagger"
 
 
-def test_two_machines_train_as_one_does_and_the_first_writes(start, tmp_path, expected):
-    processes = start_two(start)
-    for process in processes:
-        output, _ = process.communicate(timeout=400)
-        assert process.returncode == 0, output
-    for replica in range(2):
-        check(tmp_path, expected, replica=replica)
-
-
-def test_if_a_machine_is_killed_the_other_ends_with_an_error_and_writes_nothing(start, tmp_path):
-    chief, worker = start_two(start, "die", epochs=200)
+def test_two_machines_train_as_one_does_and_the_end_of_one_is_an_error_for_the_other(
+    start, tmp_path, expected
+):
+    (tmp_path / "then").mkdir()
+    chief, worker = start_two(start, ["ner", "then", "train"], ["ner", "then", "die"])
     worker.communicate(timeout=400)
     killed = time.monotonic()
     assert worker.returncode == -signal.SIGKILL
     output, _ = chief.communicate(timeout=120)
     assert time.monotonic() - killed < 120
+    for replica in range(2):
+        check(tmp_path, "ner", expected["ner"], replica=replica)
     assert chief.returncode == 1, output
     message = "multi_worker: another machine of the training was stopped or cannot be reached\n  received: "
     assert message in output
     assert "remedy: see that machine's output" in output
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "then").iterdir()) == [], "only the first machine writes, and it did not finish"
+    assert {path.name for path in tmp_path.iterdir()} == {"ner.keras", "ner-0.npz", "ner-1.npz", "then"}

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from small_task import REPOSITORY, prepare_small, small_params
 
 from seqlab.cli import main
+from seqlab.params import TaskParams, load_params
 from seqlab.pipeline import verifying
 
 
@@ -23,13 +24,36 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def prepare(repository: Path, task: str, section: TaskParams) -> None:
+    prepared = prepare_small(repository / "corpus", section)
+    (repository / "data" / "prepared").mkdir(parents=True)
+    prepared.rename(repository / "data" / "prepared" / task)
+
+
+@pytest.mark.parametrize(
+    ("task", "encoder", "head"), [("ner", "transformer", "softmax"), ("pos", "bilstm", "crf")]
+)
+def test_two_trainings_in_mixed_precision_without_auxiliary_columns_are_equal(
+    repository: Path, task: str, encoder: str, head: str
+) -> None:
+    """Others: softmax with auxiliary columns below, CRF with them in test_training.py, all in float32."""
+    precision = {"epochs": 1, "mixed_precision": "mixed_bfloat16"}
+    section = small_params(
+        task, encoder=encoder, head={"type": head}, auxiliary={"columns": []}, training=precision
+    )
+    prepare(repository, task, section)
+    params = load_params().model_copy(update={task: section})
+    first, second = (verifying.train_once(task, params=params, epochs=1) for _ in range(2))
+    assert len(first["weights"]) > 10
+    # In one process, Keras numbers the layers on.
+    assert list(first["weights"].values()) == list(second["weights"].values())
+    assert first["history"] == second["history"]
+
+
 def test_two_trainings_in_fresh_processes_are_equal(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    prepare_small(repository / "data", small_params("pos"))
-    (repository / "data" / "prepared").rename(repository / "data" / "pos")
-    (repository / "data" / "prepared").mkdir()
-    (repository / "data" / "pos").rename(repository / "data" / "prepared" / "pos")
+    prepare(repository, "pos", small_params("pos"))
     status = main(["verify", "pos"])
     output = capsys.readouterr().out
     assert "none" in output

@@ -55,7 +55,7 @@ def test_invalid_json_raises(tmp_path: Path) -> None:
 def test_an_incompatible_version_raises(tmp_path: Path, version: object) -> None:
     write(tmp_path, format_version=version, versions={"seqlab": "9.9"})
     received = re.escape(f"{version} (seqlab 9.9)")
-    message = rf"incompatible version[\s\S]*format_version 1 or {FORMAT_VERSION}[\s\S]*{received}"
+    message = rf"incompatible version[\s\S]*format_version 1 to {FORMAT_VERSION}[\s\S]*{received}"
     with pytest.raises(SeqlabError, match=message):
         read_export_config(tmp_path)
 

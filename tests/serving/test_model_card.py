@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from tiny_taggers import CORPUS
@@ -27,14 +29,20 @@ SPANS: dict[str, Any] = {
 
 
 def card(
-    test: dict[str, Any], *, synthetic: bool = False, dirty: bool = False, scheme: str | None = None
+    test: dict[str, Any],
+    *,
+    synthetic: bool = False,
+    dirty: bool = False,
+    scheme: str | None = None,
+    tags: Sequence[str] = ("<pad>", "<unk>", "O", "B-PER"),
+    **more: str,
 ) -> str:
-    corpus = {**CORPUS, "synthetic": synthetic}
+    corpus = {**CORPUS, "synthetic": synthetic, **more}
     scores = {"dev": test, "test": test}
     config = export_config(
         task="ner" if scheme else "pos",
         tag_scheme=scheme,
-        tags=["<pad>", "<unk>", "O", "B-PER"],
+        tags=list(tags),
         max_length=8,
         overlap=2,
         corpus=corpus,
@@ -92,3 +100,19 @@ def test_uncommitted_changes_are_stated() -> None:
 
 def test_no_errors() -> None:
     assert "All tags of test are correct." in card({**TEST, "most_confused": []})
+
+
+def test_what_comes_from_a_corpus_is_escaped() -> None:
+    evil = "<script>alert('`|`')</script>"
+    code = "`<script>alert('\\'|\\'')</script>`".replace("\\", "")
+    row = {"gold": evil, "predicted": evil, "count": 3, "share": 0.1, "examples": [evil]}
+    scores = {**TEST, "per_tag": {evil: TEST["per_tag"]["NOUN"]}, "most_confused": [row]}
+    text = card(scores, tags=["<pad>", "<unk>", evil], title=evil, licence=evil)
+    escaped = "&lt;script&gt;alert('`|`')&lt;/script&gt;"
+    assert f"({escaped}), column" in text
+    assert f"- Licence: {escaped}\n" in text
+    assert f"1 tags: {code}." in text
+    assert f"| {code.replace('|', chr(92) + '|')} | 0.5000 |" in text
+    assert f"- {code} instead of {code}: 3 tokens, 10.0% of {code}\n  - {code}" in text
+    outside = re.sub(r"`[^`\n]*`", "", text.replace(escaped, ""))
+    assert "<" not in outside.replace("`>>` and `<<`", "")

@@ -11,6 +11,7 @@ import pytest
 from seqlab.serving.export_config import FORMAT_VERSION, READABLE_VERSIONS
 from seqlab.serving.tagging.onnx_tagger import OnnxTagger
 from seqlab.serving.tagging.saved_model_tagger import SavedModelTagger
+from seqlab.tags import convert_tags
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 TEXTS = ["Marie Curie was born in Warsaw.", "one"]
@@ -21,10 +22,12 @@ TEXTS = ["Marie Curie was born in Warsaw.", "one"]
 def test_an_old_export_tags_as_it_did(version: int, load: type, tmp_path: Path) -> None:
     with tarfile.open(FIXTURES / f"export_{version}.tar.xz") as archive:
         archive.extractall(tmp_path, filter="data")
-    tagger = load(tmp_path / "export")
+    tagger = load(tmp_path / "export", tag_scheme="BIOES")
     assert tagger.config["format_version"] == version
     expected = json.loads((FIXTURES / f"export_{version}.json").read_text(encoding="utf-8"))
-    assert [[token.tag for token in row.tokens] for row in tagger.tag(TEXTS)] == expected
+    assert [row.tags for row in tagger.tag(TEXTS)] == expected
+    written = [list(convert_tags(tags, source="BIOES", target="IOB2")) for tags in expected]
+    assert [row.tags for row in load(tmp_path / "export").tag(TEXTS)] == written
 
 
 def test_the_current_version_has_a_fixture() -> None:

@@ -51,13 +51,34 @@ def test_a_differing_tag_raises_and_is_shown() -> None:
     ]
 
 
+def test_tags_as_strings_are_compared_in_iob2(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(tags: list[str]) -> dict[str, dict[str, float]]:
+        results = {"pyfunc/tags": np.array(tags), "pyfunc/probabilities": EXPECTED[1]}
+        monkeypatch.setattr(parity, "run_forms", lambda *_, **__: {"pyfunc": results})
+        return check_parity(
+            {"pyfunc": Path("folder")},
+            sentences=SENTENCES,
+            batches=[],
+            window=WINDOW,
+            expected=(np.array([3, 4, 5]), EXPECTED[1]),
+            tag_names=["<pad>", "<unk>", "O", "B-PER", "E-PER", "S-PER"],
+            spans=True,
+        )
+
+    assert check(["B-PER", "I-PER", "B-PER"])["pyfunc"]["tokens"] == 3
+    assert check(["B-PER", "I-PER", ""])["pyfunc"]["tokens"] == 2
+    with pytest.raises(SeqlabError, match=r"pyfunc: 1 of 3 tags differ[\s\S]*I-PER[\s\S]*received: E-PER"):
+        check(["B-PER", "E-PER", "B-PER"])
+
+
 def test_a_form_that_cannot_run_raises_with_its_error(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"nothing")
     with pytest.raises(SeqlabError, match=r"'onnx' cannot be run in a new process[\s\S]*exit status 1"):
         run_forms({"onnx": tmp_path / "model.onnx"}, tmp_path)
 
 
-def test_every_form_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["ner", "pos"])
+def test_every_form_agrees(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ONNX forms run in new processes, the SavedModel here; test_dag.py runs it in a new process, too."""
 
     def run(forms: dict[str, Path], folder: Path) -> dict[str, dict[str, np.ndarray]]:
@@ -68,7 +89,7 @@ def test_every_form_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
             return {"saved_model": dict(results)}
 
     monkeypatch.setattr(parity, "run_forms", run)
-    tiny, export = tiny_tagger("pos"), tiny_export("pos")
+    tiny, export = tiny_tagger(kind), tiny_export(kind)
     sentences = [*TOKENS, ["a token", "with", "blanks"]]
     batches = make_batches(sentences, encoder=tiny.encoder)
     report = check_parity(
@@ -78,6 +99,7 @@ def test_every_form_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
         window=WINDOW,
         expected=tag_batches(tiny.tagger, batches, **WINDOW),
         tag_names=tiny.tags.entries,
+        spans=tiny.spans,
     )
     tokens = sum(map(len, sentences))
     # If tokens are joined by blanks, a token that contains a blank becomes two.

@@ -13,7 +13,7 @@ from tiny_taggers import SENTENCES, TOKENS, WINDOW, load_once, tiny_export, tiny
 from seqlab.errors import SeqlabError
 from seqlab.serving.reference import make_batches, tag_batches
 from seqlab.serving.saved_model import SIGNATURES, export_saved_model
-from seqlab.tags import tags_to_spans
+from seqlab.tags import convert_tags, tags_to_spans
 
 KINDS = ("ner", "pos")
 
@@ -46,12 +46,14 @@ def tags_of(outputs: dict[str, np.ndarray]) -> list[list[str]]:
     ]
 
 
-def expected(kind: str) -> tuple[list[list[str]], list[np.ndarray]]:
+def expected(kind: str, *, scheme: str = "IOB2") -> tuple[list[list[str]], list[np.ndarray]]:
     """Return the tags and probabilities of the tagger itself."""
     tiny = tiny_tagger(kind)
     ids, probabilities = tag_batches(tiny.tagger, make_batches(TOKENS, encoder=tiny.encoder), **WINDOW)
     stops = np.cumsum([len(sentence) for sentence in TOKENS])[:-1]
     tags = [[tiny.tags.entries[i] for i in row] for row in np.split(ids, stops)]
+    if tiny.spans:
+        tags = [list(convert_tags(row, source="BIOES", target=scheme)) for row in tags]
     return tags, np.split(probabilities, stops)
 
 
@@ -87,7 +89,7 @@ def test_ids_are_right_padded_rows(kind: str) -> None:
     }
     outputs = call(kind, "ids", **inputs)
     assert set(outputs) == {"tag_ids", "probabilities", "mask"}
-    assert [tiny.tags.entries[i] for i in outputs["tag_ids"][0]] == expected(kind)[0][0]
+    assert [tiny.tags.entries[i] for i in outputs["tag_ids"][0]] == expected(kind, scheme="BIOES")[0][0]
     assert outputs["mask"].tolist() == [[True] * 7, [True] * 6 + [False]]
     assert outputs["tag_ids"][1, -1] == 0
 

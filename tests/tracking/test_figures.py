@@ -52,6 +52,14 @@ def test_the_confusion_matrix_is_normalised_by_gold_tag_and_sorted_by_frequency(
     assert "pos on ewt" in texts(figure)
 
 
+def test_a_tag_is_no_formula() -> None:
+    tag = r"$\nonsense{$"  # a syntax error, if it were one
+    confusion = confusion_figure([{"actual": tag, "predicted": "PRP$", "count": 2}], title="pos")
+    scores = span_scores_figure([{"tag": tag, "gold": 2, "token_accuracy": 0.5, "f1": 0.5}], title="pos")
+    for figure in (confusion, scores):
+        assert r"\nonsense" in texts(figure)
+
+
 def test_rare_tags_are_merged() -> None:
     rows = [{"actual": f"T{n}", "predicted": f"T{n}", "count": 30 - n} for n in range(30)]
     axes = confusion_figure(rows, title="pos").axes[0]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
@@ -149,15 +150,73 @@ def test_a_deleted_experiment_is_restored(root: Path) -> None:
     assert client.get_experiment(experiment_id).lifecycle_stage == "active"
 
 
-def test_a_moved_repository_raises(root: Path) -> None:
-    prepare_store(root, "seqlab-ner")
-    moved = root.with_name("moved")
-    root.rename(moved)
+def artifact_uris(root: Path) -> tuple[str, str, str]:
+    """Return the addresses of the experiment's, the run's and the model version's artifacts."""
+    client = MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("seqlab-ner")
+    (run,) = client.search_runs([experiment.experiment_id])
+    return (
+        experiment.artifact_location,
+        run.info.artifact_uri,
+        client.get_model_version_download_uri("ner", "1"),
+    )
+
+
+@pytest.fixture
+def original(root: Path) -> Path:
+    """A repository whose store contains a run with an artifact and a model version."""
+    experiment_id = prepare_store(root, "seqlab-ner")
+    client = MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+    run = client.create_run(experiment_id)
+    client.log_text(run.info.run_id, "of the original", "note.txt")
+    client.create_registered_model("ner")
+    client.create_model_version("ner", source=run.info.artifact_uri, run_id=run.info.run_id)
+    return root
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_a_copied_or_moved_repository_has_artifacts_of_its_own(
+    is_moved: bool, original: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copy = original.with_name("a copy")
+    (shutil.move if is_moved else shutil.copytree)(original, copy)
+    before = None if is_moved else artifact_uris(original)
+    experiment_id = prepare_store(copy, "seqlab-ner")
+    folder = copy / "mlartifacts" / "seqlab-ner"
+    assert all(uri.startswith(folder.as_uri()) for uri in artifact_uris(copy))
+    assert f"from {original / 'mlartifacts'} to {copy / 'mlartifacts'}" in caplog.text
+    client = MlflowClient(f"sqlite:///{copy / 'mlflow.db'}")
+    run_id = client.create_run(experiment_id).info.run_id
+    client.log_text(run_id, "of the copy", "note.txt")
+    assert (folder / run_id / "artifacts" / "note.txt").read_text() == "of the copy"
+    if not is_moved:
+        assert artifact_uris(original) == before
+        assert not list((original / "mlartifacts").rglob(run_id))
+    caplog.clear()
+    prepare_store(copy, "seqlab-ner")
+    assert caplog.text == ""
+
+
+def test_artifacts_that_only_the_original_has_are_still_found(original: Path) -> None:
+    copy = original.with_name("copy")
+    copy.mkdir()
+    shutil.copy(original / "mlflow.db", copy)
+    _, *before = artifact_uris(original)
+    prepare_store(copy, "seqlab-ner")
+    experiment, *after = artifact_uris(copy)
+    assert experiment == (copy / "mlartifacts" / "seqlab-ner").as_uri()
+    assert after == before
+
+
+def test_an_artifact_folder_from_elsewhere_that_is_missing_raises(root: Path) -> None:
+    prepare_store(root, "seqlab-pos")
+    elsewhere = root.with_name("elsewhere")
+    client = MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+    client.create_experiment("seqlab-ner", artifact_location=elsewhere.as_uri())
     with pytest.raises(SeqlabError, match=r"the artifact folder of .* 'seqlab-ner' no longer exists"):
-        prepare_store(moved, "seqlab-ner")
-    # A copy beside the original is valid.
-    shutil.copytree(moved, root)
-    assert prepare_store(moved, "seqlab-ner")
+        prepare_store(root, "seqlab-ner")
+    elsewhere.mkdir()
+    assert prepare_store(root, "seqlab-ner")
 
 
 def test_a_database_needs_no_server() -> None:

@@ -5,9 +5,10 @@ A split is a folder::
     type_ids.bin   int32, one per token: its row in the table of types, 0 is padding
     tag_ids.bin    int32, one per token; ids beyond the tag vocabulary refer to `extra_tags`
     offsets.bin    int64 (sentences + 1,), where each sentence starts, and the end
+    places.bin     int32 (sentences, 2): the file, as a row of `files`, and the line of each sentence
     types.json     the table of types: the distinct surface forms, row 0 is padding
     token_ids.npy, char_ids.npy, shape_ids.npy   the features of each type, (V,), (V, C), (V,) int32
-    meta.json      sentences, tokens, extra_tags
+    meta.json      sentences, tokens, extra_tags, files
 
 Features are stored once per type, not per token: the files stay small, and a batch looks the features up.
 """
@@ -98,6 +99,8 @@ class EncodedSplit:
         features: per type, as `FeatureEncoder.encode_types` gives them.
         tags: the tag vocabulary's entries, followed by tags of the split that train does not have.
         num_tags: size of the tag vocabulary; the model does not know tag ids from there on.
+        places: int32 (sentences, 2), each sentence's file, as a position in `files`, and its first line.
+        files: the files of the corpus, under the names that the user knows.
     """
 
     type_ids: np.ndarray
@@ -107,6 +110,8 @@ class EncodedSplit:
     features: dict[str, np.ndarray]
     tags: list[str]
     num_tags: int
+    places: np.ndarray
+    files: list[str]
 
     @property
     def num_sentences(self) -> int:
@@ -122,6 +127,15 @@ class EncodedSplit:
     def lengths(self) -> np.ndarray:
         """Tokens of each sentence, int64 (sentences,)."""
         return np.diff(self.offsets)
+
+    def lines_of(self, sentences: Iterable[int]) -> str:
+        """Return where sentences start in the corpus: `1.conll lines 3, 17; 2.conll lines 5`."""
+        lines: dict[int, list[int]] = {}
+        for file, line in sorted(map(tuple, self.places[list(sentences)].tolist())):
+            lines.setdefault(file, []).append(line)
+        return "; ".join(
+            f"{self.files[file]} lines {', '.join(map(str, found))}" for file, found in lines.items()
+        )
 
     def sentences(self) -> Iterator[tuple[list[str], list[str]]]:
         """Yield the tokens and gold tags of each sentence, in corpus order."""
@@ -139,11 +153,12 @@ def write_encoded_split(
     encoder: FeatureEncoder,
     tags: Vocabulary,
 ) -> None:
-    """Encode sentences into a folder. Memory holds the distinct types and one offset per sentence."""
+    """Encode sentences into a folder. Memory holds the distinct types and a few numbers per sentence."""
     directory.mkdir(parents=True, exist_ok=True)
     types: dict[str, int] = {}
     extra: dict[str, int] = {}
-    type_buffer, tag_buffer, offsets = array("i"), array("i"), array("q", [0])
+    files: dict[str, int] = {}
+    type_buffer, tag_buffer, offsets, places = array("i"), array("i"), array("q", [0]), array("i")
     tokens = 0
     with (
         (directory / "type_ids.bin").open("wb") as type_file,
@@ -158,18 +173,19 @@ def write_encoded_split(
                 tag_buffer.append(tag_id)
             tokens += len(sentence.tokens)
             offsets.append(tokens)
+            places.extend([files.setdefault(sentence.file, len(files)), sentence.line])
             if len(type_buffer) >= _BUFFERED_TOKENS:
                 type_buffer.tofile(type_file)
                 tag_buffer.tofile(tag_file)
                 type_buffer, tag_buffer = array("i"), array("i")
         type_buffer.tofile(type_file)
         tag_buffer.tofile(tag_file)
-    with (directory / "offsets.bin").open("wb") as offset_file:
-        offsets.tofile(offset_file)
+    for name, content in (("offsets", offsets), ("places", places)):
+        (directory / f"{name}.bin").write_bytes(content.tobytes())
     for name, values in encoder.encode_types(types).items():
         np.save(directory / f"{name}.npy", values)
     (directory / "types.json").write_text(json.dumps(["", *types], ensure_ascii=False), encoding="utf-8")
-    meta = {"sentences": len(offsets) - 1, "tokens": tokens, "extra_tags": list(extra)}
+    meta = {"sentences": len(offsets) - 1, "tokens": tokens, "extra_tags": list(extra), "files": list(files)}
     (directory / "meta.json").write_text(
         json.dumps(meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
@@ -186,4 +202,6 @@ def read_encoded_split(directory: Path, *, tags: Vocabulary) -> EncodedSplit:
         features={name: np.load(directory / f"{name}.npy") for name in FEATURES},
         tags=[*tags.entries, *meta["extra_tags"]],
         num_tags=len(tags),
+        places=np.memmap(directory / "places.bin", np.int32, mode="r").reshape(-1, 2),
+        files=meta["files"],
     )

@@ -6,8 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from seqlab.corpus.checking import check_files, format_report
+from seqlab.corpus.check_report import format_report
+from seqlab.corpus.checking import check_files
 from seqlab.corpus.conll import ConllLayout
+from seqlab.corpus.findings import MAX_PER_KIND
 from seqlab.params import load_params
 
 
@@ -22,6 +24,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--separator", help="between columns: tab, space or whitespace")
     parser.add_argument("--tag-scheme", help="scheme of the span columns: IOB1, IOB2 or BIOES")
     parser.add_argument("--span-columns", default="ner", help="columns whose tags are spans (default: ner)")
+    parser.add_argument(
+        "--max",
+        type=int,
+        default=MAX_PER_KIND,
+        metavar="N",
+        help=f"errors or warnings of each kind to list (default: {MAX_PER_KIND})",
+    )
     parser.set_defaults(run=run)
 
 
@@ -38,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     )
     scheme = args.tag_scheme or (defaults.tag_scheme if defaults else "IOB2")
     spans = [column for column in args.span_columns.split(",") if column in columns]
-    files = check_files(args.files, layout=layout, tag_schemes=dict.fromkeys(spans, scheme))
-    print(format_report(files))
+    schemes, most = dict.fromkeys(spans, scheme), max(args.max, 1)
+    files = check_files(args.files, layout=layout, tag_schemes=schemes, max_per_kind=most)
+    print(format_report(files, max_per_kind=most))
     return 1 if any(checked.errors.counts for checked in files) else 0

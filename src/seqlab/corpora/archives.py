@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from seqlab.errors import CorpusError
+from seqlab.errors import CorpusError, disk_error
 
 MAX_BYTES = 1 << 30
 MAX_MEMBERS = 10_000
@@ -35,6 +35,7 @@ def extract_zip(
     Raises:
         UnsafeArchiveError: a path that leaves the folder, a link, or an archive over the limits.
         CorpusError: the file is not a zip archive, or is damaged or encrypted.
+        OSError: no space is left on the disk.
     """
     written = 0
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -58,6 +59,8 @@ def extract_zip(
                                 )
                             output.write(block)
         except _UNREADABLE as error:
+            if isinstance(error, OSError) and disk_error(error):
+                raise
             raise CorpusError(
                 "the archive cannot be extracted",
                 file=str(archive),

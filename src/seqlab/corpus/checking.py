@@ -5,86 +5,57 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
 from os import PathLike
 from pathlib import Path
 
 from seqlab.corpus.blocks import Block, scan_blocks, tag_error
-from seqlab.corpus.conll import IGNORED_COLUMN, SEPARATOR_NAMES, SEPARATORS, ConllLayout, find_layout
-from seqlab.corpus.conllu import CONLLU_COLUMNS, CONLLU_TAG_COLUMNS, ConlluLayout
-from seqlab.corpus.lines import scan_lines
+from seqlab.corpus.conll import IGNORED_COLUMN, ConllLayout
+from seqlab.corpus.conllu import CONLLU_TAG_COLUMNS, ConlluLayout
+from seqlab.corpus.diagnosis import (
+    NEARLY_ALL,
+    WRONG_WIDTH,
+    describe_lines,
+    find_scheme,
+    replace_foreign_tags,
+    scheme_error,
+)
+from seqlab.corpus.file_formats import find_foreign_format
+from seqlab.corpus.findings import MAX_PER_KIND, CheckedFile, Findings, count_of
+from seqlab.corpus.tag_spellings import find_suspicious_spellings
 from seqlab.errors import CorpusError
-from seqlab.tags import canonical_tag_scheme, find_tag_problems, is_valid_tag
-
-MAX_PER_KIND = 20  # errors or warnings that are listed for each file
+from seqlab.tags import (
+    TAG_SCHEMES,
+    canonical_tag_scheme,
+    find_tag_problems,
+    is_valid_tag,
+    split_tag,
+    tags_to_spans,
+    validate_tags,
+)
 
 # UTF-8 read as Latin-1 or Windows-1252 (Ã©, â€™), lost characters, byte order marks inside, C1 controls.
 _SUSPICIOUS = re.compile("[ÃÂ][\u0080-\u00bf]|â€|[\ufffd\ufeff\u0080-\u009f]")
 _LONG_AT_LEAST, _LONG_TIMES = 100, 5
-_WRONG_WIDTH = "wrong number of columns"
-
-
-class Findings:
-    """The errors or warnings of one file.
-
-    Attributes:
-        listed: the first `MAX_PER_KIND` findings of each kind; findings with equal `what` are of one kind.
-        counts: the number of findings of each kind.
-    """
-
-    def __init__(self) -> None:
-        self.listed: list[CorpusError] = []
-        self.counts: Counter[str] = Counter()
-
-    def add(self, *findings: CorpusError) -> None:
-        """Count the findings, and list them up to the maximum of their kind."""
-        for finding in findings:
-            self.counts[finding.what] += 1
-            if self.counts[finding.what] <= MAX_PER_KIND:
-                self.listed.append(finding)
-
-
-@dataclass(slots=True)
-class CheckedFile:
-    """What a check found in one file.
-
-    Args:
-        file: its name.
-        errors: what a corpus must not contain.
-        warnings: what is allowed but suspicious.
-        lines: the line of each sentence with at least one valid row.
-        lengths: the number of tokens in each of these sentences.
-        first_lines: the line of the first occurrence of each distinct sentence, by the hash of its tokens.
-        repeated: the lines of sentences that occur earlier in the file.
-        tags: the number of occurrences of each tag, by column.
-        tag_lines: the line of the first occurrence of each tag, by column.
-    """
-
-    file: str
-    errors: Findings = field(default_factory=Findings)
-    warnings: Findings = field(default_factory=Findings)
-    lines: list[int] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
-    first_lines: dict[int, int] = field(default_factory=dict)
-    repeated: list[int] = field(default_factory=list)
-    tags: dict[str, Counter[str]] = field(default_factory=dict)
-    tag_lines: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def check_files(
-    paths: Sequence[str | PathLike[str]], *, layout: ConllLayout, tag_schemes: Mapping[str, str]
+    paths: Sequence[str | PathLike[str]],
+    *,
+    layout: ConllLayout,
+    tag_schemes: Mapping[str, str],
+    max_per_kind: int = MAX_PER_KIND,
 ) -> list[CheckedFile]:
     """Read files to their ends and collect all errors and warnings.
 
-    If nearly all lines of a file have the wrong number of columns, a single error describes the layout that
-    the lines have instead, and the settings for it.
+    Where nearly all lines or sentences of a file fail alike, a single error says what the file contains
+    instead and which settings fit, and the rest of the file is checked as if they were set.
 
     Args:
         paths: the files, each treated as a split, or folders of files. Files named `.conllu` are read as
-            CoNLL-U.
+            CoNLL-U; files whose names show another format are not read.
         layout: the layout of the other files.
         tag_schemes: the scheme of each column whose tags encode spans.
+        max_per_kind: errors or warnings of each kind that are listed for each file.
 
     Raises:
         CorpusError: unknown scheme or column in `tag_schemes`. Errors in the files are not raised.
@@ -97,104 +68,77 @@ def check_files(
             expected=f"columns among {', '.join(layout.columns)}",
             received=", ".join(unknown),
         )
-    files = [_check_file(path, layout, schemes) for given in paths for path in _files_of(Path(given))]
+    files = [
+        _check_file(path, layout, schemes, max_per_kind) for given in paths for path in _files_of(Path(given))
+    ]
     for index, checked in enumerate(files):
         checked.warnings.add(*_find_repeated(checked, files[:index]), *_find_long(checked))
         checked.warnings.add(*_find_lone_tags(checked, files[:index] + files[index + 1 :]))
+    _add_suspicious_spellings(files)
     return files
 
 
-def format_report(files: Sequence[CheckedFile]) -> str:
-    """Format the result of a check: the errors and warnings of each file, one per line, then the counts.
-
-    Lines have the form `file:line:column: what, expected ..., received ...`. A remedy is added to the first
-    line that it applies to.
-    """
-    lines: list[str] = []
-    remedies = {""}
-    totals: Counter[str] = Counter()
-    for checked in files:
-        for label, findings in (("", checked.errors), ("warning: ", checked.warnings)):
-            totals[label] += findings.counts.total()
-            for finding in findings.listed:
-                line = f"{finding.where}: {label}{finding.what}"
-                line += f", expected {finding.expected}" if finding.expected else ""
-                line += f", received {finding.received}" if finding.received else ""
-                line += f"; {finding.remedy}" if finding.remedy not in remedies else ""
-                remedies.add(finding.remedy)
-                lines.append(line)
-            for kind, count in findings.counts.items():
-                if count > MAX_PER_KIND:
-                    lines.append(
-                        f"{checked.file}: {label}{kind}: and {count - MAX_PER_KIND} more of this kind"
-                    )
-    for checked in files:
-        sentences, tokens = len(checked.lengths), sum(checked.lengths)
-        lines.append(f"{checked.file}: {_count_of(sentences, 'sentence')}, {_count_of(tokens, 'token')}")
-    lines.append(f"{_count_of(totals[''], 'error')}, {_count_of(totals['warning: '], 'warning')}")
-    return "\n".join(lines)
-
-
-def _count_of(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _files_of(path: Path) -> list[Path]:
+    if find_foreign_format(path):
+        return [path]
     entries = sorted(path.iterdir()) if path.is_dir() else []
     return [file for file in entries if file.is_file() and not file.name.startswith(".")] or [path]
 
 
-def _check_file(path: Path, layout: ConllLayout, schemes: Mapping[str, str]) -> CheckedFile:
+def _check_file(
+    path: Path, layout: ConllLayout, schemes: Mapping[str, str], max_per_kind: int
+) -> CheckedFile:
+    if foreign := find_foreign_format(path):
+        checked = CheckedFile(str(path))
+        checked.errors.add(foreign)
+        return checked
     is_conllu = ".conllu" in path.suffixes
+    if is_conllu:
+        schemes = {}
+    checked = _scan_file(path, layout, schemes, is_conllu, max_per_kind)
+    failed = checked.errors.counts[WRONG_WIDTH]
+    if failed and failed >= NEARLY_ALL * (failed + sum(checked.lengths)) and not is_conllu:
+        error, found = describe_lines(path, layout, checked)
+        if found is not None:
+            checked = _check_file(path, found, schemes, max_per_kind)
+            checked.errors.replace((), error)
+        else:
+            checked.errors.replace({WRONG_WIDTH}, error)
+            checked.tags.clear()  # The few lines that fit by chance are not comparable with other files.
+        return checked
+    other_schemes = {
+        column: scheme for column in schemes if (scheme := find_scheme(checked, column)) is not None
+    }
+    if other_schemes:
+        original, checked = (
+            checked,
+            _scan_file(path, layout, {**schemes, **other_schemes}, False, max_per_kind),
+        )
+        for column, scheme in other_schemes.items():
+            checked.errors.replace((), scheme_error(original, column, scheme))
+    for column in list(checked.schemes):
+        replace_foreign_tags(path, layout, column, checked)
+    return checked
+
+
+def _scan_file(
+    path: Path, layout: ConllLayout, schemes: Mapping[str, str], is_conllu: bool, max_per_kind: int
+) -> CheckedFile:
     tag_columns = [column for column in layout.columns if column not in ("token", IGNORED_COLUMN)]
     if is_conllu:
-        tag_columns, schemes = list(CONLLU_TAG_COLUMNS), {}
-    checked = CheckedFile(str(path))
+        tag_columns = list(CONLLU_TAG_COLUMNS)
+    checked = CheckedFile(str(path), Findings(max_per_kind), Findings(max_per_kind), dict(schemes))
     try:
         for block in scan_blocks(path, layout=ConlluLayout() if is_conllu else layout):
             if isinstance(block, CorpusError):
                 checked.errors.add(block)
             else:
-                checked.errors.add(*_find_tag_errors(block, schemes))
+                checked.errors.add(*_find_tag_errors(block, checked))
                 checked.warnings.add(*_find_suspicious(block))
                 _count(block, tag_columns, checked)
-        failed = checked.errors.counts[_WRONG_WIDTH]
-        if failed and failed >= 0.9 * (failed + sum(checked.lengths)) and not is_conllu:
-            _replace_width_errors(path, layout, checked)
     except CorpusError as error:
         checked.errors.add(error)
     return checked
-
-
-def _replace_width_errors(path: Path, layout: ConllLayout, checked: CheckedFile) -> None:
-    """Replace the errors about the number of columns by one error that describes the actual layout."""
-    failed = {error.line: error for error in checked.errors.listed if error.what == _WRONG_WIDTH}
-    lines = islice(enumerate(scan_lines(path), start=1), max(failed))
-    found = find_layout([str(text) for number, text in lines if number in failed], layout)
-    if found is None or found == (layout.separator, len(layout.columns)):
-        return
-    separator, width = found
-    settings = []
-    if separator != layout.separator:
-        name = SEPARATOR_NAMES[separator]
-        settings.append(f"set corpus.files.separator to '{name}' (or --separator {name})")
-    if width != len(layout.columns):
-        settings.append(f"list the {width} columns in corpus.files.columns (or --columns)")
-    if found == ("\t", len(CONLLU_COLUMNS)):
-        settings = ["add .conllu to the file's name if it is CoNLL-U, or " + " and ".join(settings)]
-    first = failed[min(failed)]
-    error = CorpusError(
-        f"this looks like {width} columns separated by {SEPARATORS[separator]}",
-        file=checked.file,
-        line=first.line,
-        expected=first.expected,
-        remedy=" and ".join(settings),
-    )
-    del checked.errors.counts[_WRONG_WIDTH]
-    others = [other for other in checked.errors.listed if other.what != _WRONG_WIDTH]
-    checked.errors.counts[error.what] = 1
-    checked.errors.listed = [error, *others]
-    checked.tags.clear()  # The few lines that fit by chance are not comparable with other files.
 
 
 def _count(block: Block, tag_columns: Sequence[str], checked: CheckedFile) -> None:
@@ -208,17 +152,29 @@ def _count(block: Block, tag_columns: Sequence[str], checked: CheckedFile) -> No
         lines = checked.tag_lines.setdefault(column, {})
         for row, tag in zip(block.lines, tags, strict=True):
             lines.setdefault(tag, row)
+        if column in checked.schemes:
+            spans = tags_to_spans(tags, scheme=checked.schemes[column], lenient=True)
+            checked.spans.setdefault(column, Counter()).update(entity_type for entity_type, _, _ in spans)
+            checked.with_spans[column] += any(tag != "O" for tag in tags)
     if not block.broken and checked.first_lines.setdefault(hash(tokens), line) != line:
         checked.repeated.append(line)
 
 
-def _find_tag_errors(block: Block, schemes: Mapping[str, str]) -> Iterator[CorpusError]:
-    for column, scheme in schemes.items():
+def _find_tag_errors(block: Block, checked: CheckedFile) -> Iterator[CorpusError]:
+    for column, scheme in checked.schemes.items():
         tags = block.column(column)
+        fitting = checked.fitting.setdefault(column, Counter())
+        is_valid = True
         for problem in find_tag_problems(tags, scheme=scheme):
             # In a block with missing rows, neighbouring tags are not always neighbours in the file.
             if not block.broken or not is_valid_tag(tags[problem.position], scheme=scheme):
+                is_valid = False
                 yield tag_error(block, problem, tag_column=column, tag_scheme=scheme)
+        if not is_valid:
+            checked.failed[column] += 1
+            fitting.update(
+                {other: validate_tags(tags, scheme=other) is None for other in (*TAG_SCHEMES, "BILOU")}
+            )
 
 
 def _find_suspicious(block: Block) -> Iterator[CorpusError]:
@@ -279,6 +235,37 @@ def _find_lone_tags(checked: CheckedFile, others: Sequence[CheckedFile]) -> Iter
                     f"tag in column {column} that no other file contains",
                     file=checked.file,
                     line=checked.tag_lines[column][tag],
-                    received=f"{tag}, {_count_of(counts[tag], 'time')}, starting here",
+                    received=f"{tag}, {count_of(counts[tag], 'time')}, starting here",
                     remedy="check its spelling",
                 )
+
+
+def _add_suspicious_spellings(files: Sequence[CheckedFile]) -> None:
+    for column in dict.fromkeys(column for checked in files for column in checked.tags):
+        counts: Counter[str] = Counter()
+        for checked in files:
+            counts.update(checked.spans.get(column) or checked.tags.get(column, Counter()))
+        for name, reason in find_suspicious_spellings(counts):
+            _add_spelling(files, column, name, reason)
+
+
+def _add_spelling(files: Sequence[CheckedFile], column: str, name: str, reason: str) -> None:
+    """Add a warning at the first place of a tag, or of a tag with that entity type."""
+    for checked in files:
+        is_span = column in checked.schemes
+        lines = [
+            line
+            for tag, line in checked.tag_lines.get(column, {}).items()
+            if (split_tag(tag)[1] if is_span else tag) == name
+        ]
+        if lines:
+            checked.warnings.add(
+                CorpusError(
+                    f"suspicious {'entity type' if is_span else 'tag'} in column {column}",
+                    file=checked.file,
+                    line=min(lines),
+                    received=f"{name!r}: {reason}",
+                    remedy="check its spelling",
+                )
+            )
+            return

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 
+from seqlab.atomic import replaced_file
 from seqlab.corpus.blocks import Block, LineKind, column_of
 from seqlab.errors import CorpusError
 
@@ -15,6 +19,9 @@ IGNORED_COLUMN = "_"
 
 _SEPARATORS_BY_NAME = {name: separator for separator, name in SEPARATOR_NAMES.items()}
 _DOCUMENT_BREAK = "-DOCSTART-"
+
+# What the reader takes for the end of a column or a line, removes, or refuses.
+_UNREADABLE = re.compile(r"[\t\n\r\0\ud800-\udfff]|^[ \ufeff]| $")
 
 
 @dataclass(frozen=True)
@@ -171,6 +178,48 @@ def check_tag_column(tag_column: str, columns: Sequence[str], *, where: str = ""
             received=repr(tag_column),
             remedy="set the task's column to one of them, or remove the task",
         )
+
+
+def write_conll(
+    path: str | PathLike[str], sentences: Iterable[tuple[Sequence[str], Sequence[str]]]
+) -> tuple[int, int]:
+    """Write `token<TAB>tag` lines and a blank line after each sentence, in UTF-8.
+
+    An existing file is replaced only after all sentences are written.
+
+    Args:
+        path: the file; its folder is created if missing.
+        sentences: tokens and tags; consumed once, one at a time.
+
+    Returns:
+        The numbers of sentences and of tokens.
+
+    Raises:
+        CorpusError: a sentence is empty or has another number of tags than tokens, or a token or tag cannot
+            stand in a column: it is empty, contains a tab or a line break, or has blanks at its ends.
+    """
+    num_sentences = num_tokens = 0
+    with replaced_file(Path(path)) as made, made.open("w", encoding="utf-8", newline="\n") as file:
+        for num_sentences, (tokens, tags) in enumerate(sentences, start=1):
+            if not tokens or len(tokens) != len(tags):
+                raise CorpusError(
+                    "this is not a tagged sentence",
+                    where=f"sentence {num_sentences}",
+                    expected="at least one token, and a tag for each",
+                    received=f"{len(tokens)} tokens and {len(tags)} tags",
+                )
+            for position, row in enumerate(zip(tokens, tags, strict=True), start=1):
+                if not all(row) or row[0] == _DOCUMENT_BREAK or any(map(_UNREADABLE.search, row)):
+                    raise CorpusError(
+                        "this cannot be written as columns",
+                        where=f"sentence {num_sentences}, token {position}",
+                        expected="a token and a tag without tabs, line breaks and outer blanks",
+                        received=" ".join(map(repr, row)),
+                    )
+                file.write("\t".join(row) + "\n")
+            num_tokens += len(tokens)
+            file.write("\n")
+    return num_sentences, num_tokens
 
 
 def _shorten(text: str) -> str:

@@ -16,10 +16,13 @@ from seqlab.errors import CorpusError
 _CHUNK_BYTES = 1 << 18
 _COMPRESSED_CHUNK_BYTES = 1 << 12  # small, because zstd may expand it to many times its size
 _MAX_LINE_BYTES = 1 << 20
+READ_ERRORS = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def scan_lines(path: str | PathLike[str], *, display_name: str | None = None) -> Iterator[str | CorpusError]:
+def scan_lines(
+    path: str | PathLike[str], *, display_name: str | None = None, max_line_bytes: int = _MAX_LINE_BYTES
+) -> Iterator[str | CorpusError]:
     """Read a UTF-8 file line by line. Memory holds a chunk of the file and its longest line.
 
     Files with the extension `.gz` or `.zst` are decompressed. A byte order mark is removed. Lines end with LF
@@ -28,6 +31,7 @@ def scan_lines(path: str | PathLike[str], *, display_name: str | None = None) ->
     Args:
         path: the file to read.
         display_name: the name of the file in errors, if the user knows it by another name.
+        max_line_bytes: maximum length of a line.
 
     Yields:
         One item for each line: its text without the line end, or an error if the line is not UTF-8 or
@@ -35,38 +39,30 @@ def scan_lines(path: str | PathLike[str], *, display_name: str | None = None) ->
 
     Raises:
         CorpusError: the file does not exist, cannot be read, is truncated or corrupt, contains a line longer
-            than 1 MiB, or changed while it was read.
+            than the maximum, or changed while it was read.
     """
     path = Path(path)
     name = display_name or str(path)
     identity = _identify(path, name)
     line, rest = 0, b""
     try:
-        for chunk in _read_chunks(path):
+        for chunk in read_chunks(path):
             complete, newline, rest = (rest + chunk).rpartition(b"\n")
             if newline:
                 for item in _decode(complete, line, name):
                     line += 1
                     yield item
-            if len(rest) > _MAX_LINE_BYTES:
+            if len(rest) > max_line_bytes:
                 raise CorpusError(
                     "the line is too long",
                     file=name,
                     line=line + 1,
-                    expected=f"at most {_MAX_LINE_BYTES} bytes",
+                    expected=f"at most {max_line_bytes} bytes",
                     received=f"{len(rest)} bytes without a line end",
-                    remedy="check that this is a text file with one token per line",
+                    remedy="check that this is the intended file",
                 )
-    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-        raise CorpusError(
-            "the compressed file is truncated or corrupt",
-            file=name,
-            line=line,
-            received=str(error),
-            remedy="download or compress it again",
-        ) from error
-    except OSError as error:
-        raise CorpusError("the file cannot be read", file=name, line=line, received=str(error)) from error
+    except READ_ERRORS as error:
+        raise unreadable(error, name, line) from error
     if rest:
         yield from _decode(rest, line, name)
     if _identify(path, name) != identity:
@@ -92,7 +88,25 @@ def _identify(path: Path, name: str) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _read_chunks(path: Path) -> Iterator[bytes]:
+def unreadable(error: Exception, name: str, line: int = 0) -> CorpusError:
+    """Return the error for one of `READ_ERRORS`."""
+    if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+        return CorpusError("the file cannot be read", file=name, line=line, received=str(error))
+    return CorpusError(
+        "the compressed file is truncated or corrupt",
+        file=name,
+        line=line,
+        received=str(error),
+        remedy="download or compress it again",
+    )
+
+
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """Read a plain, `.gz` or `.zst` file in chunks.
+
+    Raises:
+        Exception: one of `READ_ERRORS`.
+    """
     if path.suffix == ".zst":
         yield from _read_zstandard(path)
         return

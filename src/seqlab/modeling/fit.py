@@ -93,14 +93,15 @@ def fit(
         steps_per_fetch: steps after which the losses are fetched from the device, and checked.
 
     Raises:
-        SeqlabError: the loss is not finite.
+        SeqlabError: the loss or its gradient is not finite.
     """
 
     def fetch(waiting: list[Any], state: TrainingState) -> None:
-        """Move the losses of the last steps from the device to the state."""
-        for loss in waiting:
+        """Move the losses and gradient norms of the last steps from the device to the state."""
+        for loss, *norm in waiting:
             state.losses.append(float(loss))
-            if not math.isfinite(state.losses[-1]):
+            state.gradient_norms += map(float, norm)
+            if not all(map(math.isfinite, (state.losses[-1], *state.gradient_norms[-1:]))):
                 raise _not_finite(tagger, state, describe_batch)
         waiting.clear()
         if on_step:
@@ -118,7 +119,8 @@ def fit(
             reseed(tagger, seed=seed, epoch=epoch - 1)
         waiting: list[Any] = []
         for features, labels, sample_weight in training_dataset(epoch - 1, len(state.losses)):
-            waiting.append(tagger.train_batch(features, labels, sample_weight))
+            loss = tagger.train_batch(features, labels, sample_weight)
+            waiting.append((loss, *_gradient_norm(tagger.optimizer)))
             state.tokens.append(float(np.sum(sample_weight)))
             state.positions += math.prod(sample_weight.shape)
             state.shapes.add(tuple(sample_weight.shape))
@@ -177,17 +179,32 @@ def _restored(tagger: Tagger, checkpoint: Checkpoint) -> TrainingState | None:
 def _not_finite(
     tagger: Tagger, state: TrainingState, describe_batch: Callable[[int, int], str] | None
 ) -> SeqlabError:
-    """The error for the last loss of the state. A gradient that is not finite shows in the next loss."""
-    step = len(state.losses)
+    """The error for the last step of the state."""
+    step, loss, norms = len(state.losses), state.losses[-1], state.gradient_norms
+    what = f"loss is {loss}" if not math.isfinite(loss) else f"gradient's norm is {norms[-1]}"
+    received = [f"losses {_last(state.losses)}", *([f"gradient norms {_last(norms)}"] if norms else [])]
+    received.append(f"learning rate {float(tagger.optimizer.learning_rate):.2g}")
     batch = f"\n    batch: {describe_batch(state.epoch, step)}" if describe_batch else ""
     return SeqlabError(
-        f"the loss is {state.losses[-1]} at epoch {state.epoch}, step {step}",
-        expected="a finite loss",
-        received=f"losses {', '.join(f'{loss:.4g}' for loss in state.losses[-4:])}; "
-        f"learning rate {float(tagger.optimizer.learning_rate):.2g}{batch}",
+        f"the {what} at epoch {state.epoch}, step {step}",
+        expected="a finite loss and a finite gradient",
+        received="; ".join(received) + batch,
         remedy="lower training.learning_rate, set training.clip_norm, or use float32; "
         "the last checkpoint is kept",
     )
+
+
+def _last(values: list[float]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values[-4:])
+
+
+def _gradient_norm(optimizer: keras.optimizers.Optimizer) -> list[Any]:
+    """The norm of the last step's gradients, if the optimizer notes it, without waiting for the device.
+
+    Under loss scaling, steps whose gradients are not finite are skipped, and the norm is of an earlier step.
+    """
+    norm = getattr(getattr(optimizer, "inner_optimizer", optimizer), "gradient_norm", None)
+    return [] if norm is None else [keras.ops.copy(norm)]
 
 
 def _averages_weights(optimizer: keras.optimizers.Optimizer) -> bool:

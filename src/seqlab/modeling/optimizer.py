@@ -58,7 +58,16 @@ class FusedAdamW(keras.optimizers.AdamW):
 
     Keras runs about twelve kernels, each of which reads and writes the whole variable, also for a large
     embedding table. The results are the same up to rounding.
+
+    Attributes:
+        gradient_norm: the global norm of the last step's gradients, before they were clipped.
     """
+
+    def build(self, variables: Any) -> None:
+        super().build(variables)
+        self.gradient_norm = keras.Variable(
+            0.0, trainable=False, name="gradient_norm", aggregation="only_first_replica"
+        )
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         import tensorflow as tf
@@ -79,15 +88,17 @@ class FusedAdamW(keras.optimizers.AdamW):
         )
 
     def _clip_gradients(self, grads: Any) -> Any:
-        """Clip the gradients, after the rows of equal tokens in an embedding's gradient are added.
+        """Note the gradients' norm and clip them, after rows of equal tokens in an embedding's are added.
 
         Keras takes the norm before it adds them, so the norm would depend on how a batch is divided.
         """
         import tensorflow as tf
 
         grads = [tf.convert_to_tensor(gradient) for gradient in grads]
+        norm = tf.linalg.global_norm(grads)  # one kernel for each gradient
+        self.gradient_norm.assign(norm)
         if self.global_clipnorm:
-            return tf.clip_by_global_norm(grads, self.global_clipnorm)[0]  # one kernel for each norm
+            return tf.clip_by_global_norm(grads, self.global_clipnorm, use_norm=norm)[0]
         return super()._clip_gradients(grads)
 
     def _apply_weight_decay(self, variables: Any) -> None:

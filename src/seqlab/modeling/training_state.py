@@ -22,6 +22,7 @@ class TrainingState:
     Args:
         epoch: the epoch under way, starting at 1.
         losses: the losses of its steps.
+        gradient_norms: the global norms of their gradients, if the optimizer notes them.
         tokens: the tokens of its steps.
         positions: positions of its batches, padding included.
         train_s: seconds it has taken.
@@ -35,6 +36,7 @@ class TrainingState:
 
     epoch: int = 1
     losses: list[float] = field(default_factory=list)
+    gradient_norms: list[float] = field(default_factory=list)
     tokens: list[float] = field(default_factory=list)
     positions: int = 0
     train_s: float = 0.0
@@ -47,7 +49,8 @@ class TrainingState:
 
     def start_epoch(self, epoch: int) -> None:
         """Forget the steps of the epoch before."""
-        self.epoch, self.losses, self.tokens, self.positions, self.train_s = epoch, [], [], 0, 0.0
+        self.epoch, self.losses, self.gradient_norms, self.tokens = epoch, [], [], []
+        self.positions, self.train_s = 0, 0.0
 
     def note_traces(self, tagger: Tagger) -> None:
         """Count the traces of this process, which repeats those of an interrupted one."""

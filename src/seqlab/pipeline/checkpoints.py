@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 
-import seqlab
 from seqlab.atomic import replaced_file
 from seqlab.locks import LockedError, file_lock
 from seqlab.params import TaskParams
@@ -144,7 +143,7 @@ def open_checkpoint(
 
 def training_key(prepared: Path, *, params: TaskParams, seed: int, device: str) -> str:
     """Return a hash of all that a training's result depends on: code, data, parameters and versions."""
-    package = Path(seqlab.__file__).parent
+    package = Path(__file__).parents[1]
     settings = {
         "params": params.model_dump(mode="json", exclude={"training": {"checkpoint_minutes"}}),
         "seed": seed,

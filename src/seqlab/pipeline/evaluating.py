@@ -12,21 +12,9 @@ import keras
 
 from seqlab.atomic import replaced_directory
 from seqlab.batching.encoding import read_encoded_split
-from seqlab.evaluation.bootstrap import (
-    bootstrap_interval,
-    sentence_span_counts,
-    sentence_token_counts,
-    span_f1,
-    token_accuracy,
-)
-from seqlab.evaluation.error_analysis import (
-    most_confused,
-    span_error_counts,
-    span_recall_by_novelty,
-    span_surfaces,
-)
+from seqlab.evaluation.error_analysis import span_surfaces
 from seqlab.evaluation.predictions import TaggedSentence, write_predictions
-from seqlab.evaluation.scores import score_sentences
+from seqlab.evaluation.report import report_scores
 from seqlab.evaluation.tables import confusion_rows, score_rows
 from seqlab.modeling.tagger import Tagger
 from seqlab.params import TaskParams
@@ -72,7 +60,7 @@ def evaluate_task(
     spans = task.tag_scheme is not None
     train = read_encoded_split(prepared / "train", tags=tags)
     train_tokens = set(train.types)
-    train_spans = span_surfaces(train.sentences()) if spans else set()
+    train_spans = span_surfaces(train.sentences()) if spans else None
     scores: dict[str, dict[str, Any]] = {}
     tagged: list[TaggedSentence] = []
     with replaced_directory(predictions) as made:
@@ -81,24 +69,11 @@ def evaluate_task(
             split = read_encoded_split(prepared / name, tags=tags)
             windows, buckets = prediction_plan(split, task.training)
             tagged = list(predict_split(tagger, split, windows=windows, buckets=buckets, spans=spans))
-            scores[name] = score_sentences(tagged, spans=spans, train_tokens=train_tokens)
             expected = corpus["splits"][name]["tokens"]
-            if scores[name]["tokens"] != expected:
-                raise ValueError(f"{scores[name]['tokens']} tokens of {name} were scored, not {expected}")
-            scores[name] |= _intervals(tagged, spans=spans, seed=seed)
-            if spans:
-                scores[name]["span_errors"] = span_error_counts(tagged)
-                scores[name]["span_recall_by_novelty"] = span_recall_by_novelty(tagged, train_spans)
-            scores[name]["most_confused"] = most_confused(tagged, 10)
+            if (tokens := sum(len(sentence.tokens) for sentence in tagged)) != expected:
+                raise ValueError(f"{tokens} tokens of {name} were scored, not {expected}")
+            scores[name] = report_scores(
+                tagged, spans=spans, seed=seed, train_tokens=train_tokens, train_spans=train_spans
+            )
             write_predictions(made / f"{name}.conll", tagged)
     return EvaluatedTask(scores=scores, confusion=confusion_rows(tagged), bars=score_rows(scores["test"]))
-
-
-def _intervals(tagged: list[TaggedSentence], *, spans: bool, seed: int) -> dict[str, list[float]]:
-    """Return 95 % bootstrap intervals of the main scores as `[low, high]`."""
-    found = bootstrap_interval(sentence_token_counts(tagged), token_accuracy, seed=seed)
-    intervals = {"token_accuracy_interval": list(found)}
-    if spans:
-        found = bootstrap_interval(sentence_span_counts(tagged), span_f1, seed=seed)
-        intervals["span_f1_interval"] = list(found)
-    return intervals

@@ -95,7 +95,7 @@ def export_task(
             logger.warning("no %s form: %s", form, reason)
         forms["pyfunc"] = Path(scratch) / "pyfunc"
         with quiet_mlflow():
-            save_mlflow_model(made, forms["pyfunc"], spans=spans, metadata={"tags": tags.entries})
+            save_mlflow_model(made, forms["pyfunc"], spans=spans, metadata={})
         config = export_config(
             task=task_name,
             tag_scheme=task.tag_scheme,
@@ -128,6 +128,7 @@ def export_task(
             window=window,
             expected=expected,
             tag_names=tags.entries,
+            spans=spans,
         )
     return {
         "sentences": len(sentences),

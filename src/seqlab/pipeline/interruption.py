@@ -9,7 +9,10 @@ from typing import Any, Self
 
 
 class InterruptAtEpochEnd:
-    """Within its block, the first SIGINT is only noted, and the next one raises KeyboardInterrupt."""
+    """Within its block, the first SIGINT is only noted, and the next one raises KeyboardInterrupt.
+
+    A process that ignores SIGINT, such as a shell's background job, goes on ignoring it.
+    """
 
     def __init__(self) -> None:
         self._is_asked = False
@@ -27,7 +30,9 @@ class InterruptAtEpochEnd:
         print("\ntraining stops at the end of this epoch; Ctrl-C again stops it now", file=sys.stderr)
 
     def __enter__(self) -> Self:
-        self._former = signal.signal(signal.SIGINT, self._receive)
+        self._former = signal.getsignal(signal.SIGINT)
+        if self._former != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._receive)
         return self
 
     def __exit__(

@@ -32,6 +32,7 @@ from seqlab.modeling.tagger import Tagger
 from seqlab.modeling.training_state import Checkpoint, TrainingState
 from seqlab.params import TaskParams
 from seqlab.pipeline.building import build_tagger
+from seqlab.pipeline.learnable import check_learnable
 from seqlab.pipeline.predicting import boundaries_for, load_prepared, predict_split, prediction_plan
 
 
@@ -93,8 +94,8 @@ def train_task(
         checkpoint: the state of an interrupted training with the same arguments, code and data, or nothing.
 
     Raises:
-        SeqlabError: the tagger loses its mask, the loss is not finite, or the batches are too small for the
-            replicas.
+        SeqlabError: nothing can be learned from the data, the tagger loses its mask, the loss is not finite,
+            or the batches are too small for the replicas.
     """
     training = task.training
     replicas = replicas or Replicas()
@@ -127,6 +128,9 @@ def train_task(
         batch_tokens=training.batch_tokens,
     )
     planner = EpochPlanner(windows.length, buckets)
+    check_learnable(
+        train, dev, task=task, num_tokens=len(encoder.tokens), windows=len(windows), steps=planner.steps
+    )
 
     vectors_path = prepared / "vectors.npy"
     vectors = np.load(vectors_path) if vectors_path.exists() else None
@@ -196,8 +200,8 @@ def train_task(
         numbers = windows.sentence[planned.row_ids]
         first = train.type_ids[slice(*train.offsets[numbers[0] : numbers[0] + 2])][:12]
         return (
-            f"sentences {', '.join(str(number + 1) for number in sorted(numbers))} of train; the "
-            f"first of the batch is {numbers[0] + 1}: {' '.join(train.types[i] for i in first)}"
+            f"the sentences that start at {train.lines_of(set(numbers.tolist()))}; one of them is: "
+            f"{' '.join(train.types[i] for i in first)}"
         )
 
     dev_windows, dev_buckets = prediction_plan(dev, training)

@@ -14,10 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from seqlab.errors import SeqlabError
 from seqlab.serving.export_files import CONFIG, check_files
 
-FORMAT_VERSION = 2
-"""Incremented when the files or signatures change. Version 1 has no digests of its files."""
+FORMAT_VERSION = 3
+"""Incremented when the files or signatures change. Version 1 has no digests of its files; in versions 1 and 2
+the SavedModel's `tags` are in the scheme that the model learned, since version 3 in IOB2."""
 
-READABLE_VERSIONS = (1, 2)
+READABLE_VERSIONS = (1, 2, 3)
 """Versions that `seqlab tag` loads; tests/fixtures/ has an export of each."""
 
 _CORPUS = ("corpus", "title", "licence", "synthetic", "digest", "column")
@@ -73,8 +74,8 @@ def export_config(
 
     Args:
         task: `ner` or `pos`.
-        tag_scheme: the scheme of the tags; None if tags do not encode spans.
-        tags: the tag vocabulary, in the order of tag ids.
+        tag_scheme: the scheme that the model learned; None if tags do not encode spans.
+        tags: the tag vocabulary, in that scheme, in the order of tag ids.
         max_length: maximum number of tokens in a window.
         overlap: tokens that neighbouring windows share.
         corpus: the content of corpus.json.
@@ -128,7 +129,7 @@ def read_export_config(directory: Path, *, task: str | None = None) -> dict[str,
         raise SeqlabError(
             "the model was exported by an incompatible version of seqlab",
             where=str(path),
-            expected=f"format_version {' or '.join(map(str, READABLE_VERSIONS))}",
+            expected=f"format_version {min(READABLE_VERSIONS)} to {FORMAT_VERSION}",
             received=received,
             remedy="export it again (`dvc repro`), or use the version of seqlab that exported it",
         )

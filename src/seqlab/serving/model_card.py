@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -70,7 +71,7 @@ def model_card(
 
 def _description(config: Mapping[str, Any], *, encoder: str, head: str) -> str:
     scheme = f" in {config['tag_scheme']}" if config["tag_scheme"] else ""
-    tags = ", ".join(f"`{tag}`" for tag in config["tags"][2:])
+    tags = ", ".join(map(_code, config["tags"][2:]))
     return (
         f"Tags each token of a sentence. Encoder: {encoder}; head: {head}. "
         f"{len(config['tags']) - 2} tags{scheme}: {tags}."
@@ -78,11 +79,11 @@ def _description(config: Mapping[str, Any], *, encoder: str, head: str) -> str:
 
 
 def _corpus(corpus: Mapping[str, Any]) -> str:
-    auxiliary = ", ".join(f"`{column}`" for column in corpus.get("auxiliary_columns", []))
+    auxiliary = ", ".join(map(_code, corpus.get("auxiliary_columns", [])))
     lines = [
-        f"- Corpus: {corpus['corpus']} ({corpus['title']}), column `{corpus['column']}`"
+        f"- Corpus: {_text(corpus['corpus'])} ({_text(corpus['title'])}), column {_code(corpus['column'])}"
         + (f", with the auxiliary columns {auxiliary}" if auxiliary else ""),
-        f"- Licence: {corpus['licence']}",
+        f"- Licence: {_text(corpus['licence'])}",
         f"- Digest: `{corpus['digest']}`",
     ]
     rows = [
@@ -104,7 +105,7 @@ def _score_table(scores: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _type_table(per_type: Mapping[str, Mapping[str, Any]], names: Sequence[str], *, unit: str) -> str:
     rows = [
-        [f"`{name}`", *(f"{row[key]:.4f}" for key in names), f"{row['gold']:,}"]
+        [_code(name), *(f"{row[key]:.4f}" for key in names), f"{row['gold']:,}"]
         for name, row in per_type.items()
     ]
     return _table(["type", "precision", "recall", "F1", f"{unit} in gold"], rows)
@@ -116,16 +117,16 @@ def _errors(confused: Sequence[Mapping[str, Any]], scheme: str) -> str:
     lines = [f"The most frequent confusions on test; `>>` and `<<` mark the token.{scheme}"]
     for row in confused:
         lines.append(
-            f"\n- `{row['predicted']}` instead of `{row['gold']}`: {row['count']} tokens, "
-            f"{row['share']:.1%} of `{row['gold']}`"
+            f"\n- {_code(row['predicted'])} instead of {_code(row['gold'])}: {row['count']} tokens, "
+            f"{row['share']:.1%} of {_code(row['gold'])}"
         )
-        lines += [f"  - `{example.replace('`', chr(39))}`" for example in row["examples"]]
+        lines += [f"  - {_code(example)}" for example in row["examples"]]
     return "\n".join(lines)
 
 
 def _exported_forms(forms: Sequence[str], unavailable: Mapping[str, str]) -> str:
     lines = [f"- {_FORMS[name]}" for name in forms]
-    lines += [f"- not available: {_FORMS[name]} ({reason})" for name, reason in unavailable.items()]
+    lines += [f"- not available: {_FORMS[name]} ({_text(reason)})" for name, reason in unavailable.items()]
     return "\n".join(lines)
 
 
@@ -150,4 +151,14 @@ def _reproduction(config: Mapping[str, Any], *, commit: str, dirty: bool) -> str
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    escaped = ([cell.replace("|", "\\|") for cell in cells] for cells in lines)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in escaped)
+
+
+def _code(text: str) -> str:
+    """Return text as code, in which Markdown and HTML mean nothing; a backtick would end it."""
+    return f"`{text.replace('`', chr(39))}`"
+
+
+def _text(text: str) -> str:
+    return html.escape(text, quote=False)

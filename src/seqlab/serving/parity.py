@@ -18,6 +18,7 @@ import numpy as np
 from seqlab.errors import SeqlabError
 from seqlab.serving import runners
 from seqlab.serving.reference import Batch
+from seqlab.tags import spans_to_tags, tags_to_spans
 
 _PROCESSES = 2
 _SOURCES = Path(__file__).resolve().parents[2]
@@ -31,6 +32,7 @@ def check_parity(
     window: Mapping[str, int],
     expected: tuple[np.ndarray, np.ndarray],
     tag_names: Sequence[str],
+    spans: bool,
 ) -> dict[str, dict[str, Any]]:
     """Tag sentences with every form and compare the tags with those of the trained model.
 
@@ -41,6 +43,7 @@ def check_parity(
         window: `max_length` and `overlap` of the windows of long sentences.
         expected: the trained model's tag ids, int (N,), and their probabilities, float (N,).
         tag_names: the tag vocabulary.
+        spans: whether tags encode spans; tags as strings are then compared in IOB2.
 
     Returns:
         For each form and way of calling it: `tokens` compared, `differing_tags` (0), and
@@ -52,6 +55,7 @@ def check_parity(
         SeqlabError: a tag differs, or a form cannot be run.
     """
     report: dict[str, dict[str, Any]] = {}
+    as_strings = _written_tags(expected[0], sentences=sentences, tag_names=tag_names, spans=spans)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         written = {"sentences": list(map(list, sentences)), "window": dict(window)}
@@ -69,14 +73,50 @@ def check_parity(
             results = made[form]
             for call in sorted({name.partition("/")[0] for name in results}):
                 name = form if call == form else f"{form}:{call}"
-                received = results[f"{call}/tag_ids"], results[f"{call}/probabilities"]
+                probabilities = results[f"{call}/probabilities"].astype(np.float32)
                 if call == runners.INT8:
-                    report[name] = _differences(received, expected)
+                    report[name] = _differences((results[f"{call}/tag_ids"], probabilities), expected)
                     continue
-                report[name] = compare(
-                    name, received, expected=expected, sentences=sentences, tag_names=tag_names
-                )
+                if f"{call}/tags" in results:
+                    ids, written_ids, names = _number(results[f"{call}/tags"].tolist(), as_strings)
+                    report[name] = compare(
+                        name,
+                        (ids, probabilities),
+                        expected=(written_ids, expected[1]),
+                        sentences=sentences,
+                        tag_names=names,
+                    )
+                if f"{call}/tag_ids" in results:
+                    report[name] = compare(
+                        name,
+                        (results[f"{call}/tag_ids"], probabilities),
+                        expected=expected,
+                        sentences=sentences,
+                        tag_names=tag_names,
+                    )
     return report
+
+
+def _written_tags(
+    tag_ids: np.ndarray, *, sentences: Sequence[Sequence[str]], tag_names: Sequence[str], spans: bool
+) -> list[str]:
+    """Return the tags, (N,), as the forms write them: in IOB2 if they encode spans."""
+    names = [tag_names[i] for i in tag_ids]
+    if not spans:
+        return names
+    written: list[str] = []
+    for sentence in sentences:
+        tags = names[len(written) : len(written) + len(sentence)]
+        found = tags_to_spans(tags, scheme="BIOES", lenient=True)
+        written += spans_to_tags(found, length=len(tags), scheme="IOB2")
+    return written
+
+
+def _number(received: list[str], expected: list[str]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return ids of both lists of tags, int (N,) each, -1 for an empty tag, and the names of the ids."""
+    names = sorted({*received, *expected} - {""})
+    ids = {name: i for i, name in enumerate(names)} | {"": -1}
+    return np.array([ids[tag] for tag in received]), np.array([ids[tag] for tag in expected]), names
 
 
 def run_forms(forms: Mapping[str, Path], folder: Path) -> dict[str, dict[str, np.ndarray]]:

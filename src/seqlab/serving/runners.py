@@ -2,8 +2,8 @@
 
 `python runners.py FOLDER FORM PATH [FORM PATH ...]`: the folder of the sentences from `serving.parity`,
 keys of `RUNNERS`, and the exported files or folders. For each way of calling a form, FOLDER/FORM.npz contains
-the tag ids and their probabilities, both (tokens,); a tag id of -1 is a token of a sentence that the form
-splits into other tokens.
+the tag ids, the tags as strings, or both, and the probabilities, all (tokens,). A tag id of -1 or an empty
+tag is a token of a sentence that the form splits into other tokens.
 
 Only the form `tag` (the ONNX files as `seqlab tag` uses them) may import seqlab: the others have to run
 without it.
@@ -25,8 +25,8 @@ BATCH_SIZE = 64
 
 Sentences = list[list[str]]
 Batch = dict[str, np.ndarray]
-Result = tuple[str, list[Any], list[Any]]
-"""A way of calling the form, and parts of the tag ids and of their probabilities."""
+Result = tuple[str, dict[str, list[Any]]]
+"""A way of calling the form, and parts of its `tag_ids`, `tags` (one or both) and `probabilities`."""
 
 
 class Inputs(NamedTuple):
@@ -50,11 +50,9 @@ def run_pyfunc(path: str, inputs: Inputs) -> Iterator[Result]:
     """Tag with an MLflow model."""
     # Imported by name: in seqlab only `tracking` and the MLflow model itself import mlflow.
     model = importlib.import_module("mlflow.pyfunc").load_model(path)
-    ids = {tag: i for i, tag in enumerate(model.metadata.metadata["tags"])}
 
-    def tag(batch: Sentences) -> Iterator[tuple[list[str], Any, Any]]:
-        for row in model.predict([" ".join(sentence) for sentence in batch]):
-            yield row["tokens"], [ids[tag] for tag in row["tags"]], row["probabilities"]
+    def tag(batch: Sentences) -> Iterator[dict[str, Any]]:
+        yield from model.predict([" ".join(sentence) for sentence in batch])
 
     yield _tag_sentences("pyfunc", inputs, tag)
 
@@ -81,11 +79,12 @@ def run_saved_model(path: str, inputs: Inputs) -> Iterator[Result]:
     def call(signature: str, tensors: dict[str, Any]) -> dict[str, Any]:
         return {name: values.numpy() for name, values in model.signatures[signature](**tensors).items()}
 
-    def tag(signature: str, batch: Sentences) -> Iterator[tuple[list[str], Any, Any]]:
+    def tag(signature: str, batch: Sentences) -> Iterator[dict[str, Any]]:
         outputs = call(signature, arguments[signature](batch))
         for row, mask in enumerate(outputs["mask"]):
-            tokens, *columns = (outputs[name][row][mask] for name in ("tokens", "tag_ids", "probabilities"))
-            yield [token.decode() for token in tokens], *columns
+            columns = {name: outputs[name][row][mask] for name in ("tokens", "tags", *COLUMNS)}
+            strings = {name: [x.decode() for x in columns[name]] for name in ("tokens", "tags")}
+            yield columns | strings
 
     for signature in arguments:
         yield _tag_sentences(signature, inputs, partial(tag, signature))
@@ -99,20 +98,22 @@ def run_tag(path: str, inputs: Inputs) -> Iterator[Result]:
     from seqlab.serving.tagging.onnx_tagger import OnnxTagger
 
     tagger, quantised = OnnxTagger(Path(path)), OnnxTagger(Path(path), int8=True)
-    ids = {tag: i for i, tag in enumerate(tagger.config["tags"])}
 
-    def tag(batch: Sentences) -> Iterator[tuple[list[str], Any, Any]]:
+    def tag(batch: Sentences) -> Iterator[dict[str, Any]]:
         for row in tagger.tag([" ".join(sentence) for sentence in batch]):
-            forms, _, _, tags, probabilities = zip(*row.tokens, strict=True)
-            yield list(forms), [ids[tag] for tag in tags], probabilities
+            forms, _, _, _, probabilities = zip(*row.tokens, strict=True)
+            yield {"tokens": list(forms), "tags": row.tags, "probabilities": probabilities}
 
     yield _tag_sentences("text", inputs, tag)
     tokens = [token for sentence in inputs.sentences for token in sentence]
     row_lengths = np.array([len(sentence) for sentence in inputs.sentences])
     for name, form in (("tokens", tagger), (INT8, quantised)):
         tag_ids, probabilities = form.tag_tokens(tokens, row_lengths)
-        yield name, [tag_ids], [probabilities]
+        yield name, {"tag_ids": [tag_ids], "probabilities": [probabilities]}
 
+
+COLUMNS = ("tag_ids", "probabilities")
+_MISSING: dict[str, Any] = {"tag_ids": -1, "tags": "", "probabilities": 0.0}
 
 INT8 = "int8"
 """The way of calling the form `tag` whose tags may differ."""
@@ -137,24 +138,22 @@ def _tag_batches(name: str, inputs: Inputs, call: Callable[[Batch], dict[str, An
     masks = [batch["token_ids"] != 0 for batch in inputs.batches]
     if not all(np.array_equal(output["mask"], mask) for output, mask in zip(outputs, masks, strict=True)):
         raise ValueError(f"{name}: the mask differs from the padding of the input")
-    tag_ids, probabilities = (
-        [output[key][mask] for output, mask in zip(outputs, masks, strict=True)]
-        for key in ("tag_ids", "probabilities")
-    )
-    return name, tag_ids, probabilities
+    return name, {
+        key: [output[key][mask] for output, mask in zip(outputs, masks, strict=True)] for key in COLUMNS
+    }
 
 
-def _tag_sentences(
-    name: str, inputs: Inputs, tag: Callable[[Sentences], Iterable[tuple[list[str], Any, Any]]]
-) -> Result:
-    tag_ids, probabilities = [], []
+def _tag_sentences(name: str, inputs: Inputs, tag: Callable[[Sentences], Iterable[dict[str, Any]]]) -> Result:
+    columns: dict[str, list[Any]] = {}
     for first in range(0, len(inputs.sentences), BATCH_SIZE):
         batch = inputs.sentences[first : first + BATCH_SIZE]
-        for sentence, (tokens, ids, scores) in zip(batch, tag(batch), strict=True):
-            is_same = tokens == sentence
-            tag_ids.append(ids if is_same else np.full(len(sentence), -1))
-            probabilities.append(scores if is_same else np.zeros(len(sentence)))
-    return name, tag_ids, probabilities
+        for sentence, row in zip(batch, tag(batch), strict=True):
+            for key, missing in _MISSING.items():
+                if key in row:
+                    is_same = row["tokens"] == sentence
+                    column = row[key] if is_same else [missing] * len(sentence)
+                    columns.setdefault(key, []).append(column)
+    return name, columns
 
 
 def main(folder: str, *forms: str) -> None:
@@ -166,9 +165,8 @@ def main(folder: str, *forms: str) -> None:
     inputs = Inputs(written["sentences"], batches, written["window"])
     for form, path in zip(forms[::2], forms[1::2], strict=True):
         results: dict[str, Any] = {}
-        for name, tag_ids, probabilities in RUNNERS[form](path, inputs):
-            results[f"{name}/tag_ids"] = np.concatenate(tag_ids).astype(np.int32)
-            results[f"{name}/probabilities"] = np.concatenate(probabilities).astype(np.float32)
+        for name, columns in RUNNERS[form](path, inputs):
+            results |= {f"{name}/{key}": np.concatenate(parts) for key, parts in columns.items()}
         np.savez(Path(folder) / f"{form}.npz", **results)
 
 

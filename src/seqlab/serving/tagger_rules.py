@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,9 @@ import numpy as np
 from seqlab.batching.encoding import FeatureEncoder
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.modeling.heads.crf_head import CRFHead
-from seqlab.serving.graph.code_points import category_ranges, normal_forms, ranges, token_kinds
-from seqlab.serving.graph.tokenizer import ABBREVIATIONS, BEFORE_NUMBERS
-from seqlab.serving.token_boundaries import APOSTROPHE, BREAK, SPACE
+from seqlab.serving.graph.code_points import normal_forms
 from seqlab.tags import split_tag
+from seqlab.text.tokenizer_rules import tokenizer_rules
 
 
 def tagger_rules(
@@ -27,8 +25,7 @@ def tagger_rules(
 ) -> dict[str, Any]:
     """Return the content of `tagger.json`, which docs/serving.md describes.
 
-    Ranges are pairs of a first and a last code point. They follow the Unicode version of the Python that
-    exports, like the tables in the graph of the SavedModel.
+    Tables of characters follow the Unicode version of the Python that exports, as in the SavedModel.
 
     Args:
         head: the tagger's `SoftmaxHead` or `CRFHead`.
@@ -38,15 +35,9 @@ def tagger_rules(
         max_length: maximum number of tokens in a window.
         overlap: tokens that neighbouring windows share.
     """
-    kinds, forms = token_kinds(), normal_forms(lowercase=encoder.lowercase)
+    forms = normal_forms(lowercase=encoder.lowercase)
     return {
-        "unicode": unicodedata.unidata_version,
-        "categories": {name: category_ranges(name) for name in ("L", "Lu", "N", "Nd")},
-        "tokenizer": {
-            name: ranges(np.flatnonzero(kinds == kind).tolist())
-            for name, kind in (("space", SPACE), ("break", BREAK), ("apostrophe", APOSTROPHE))
-        }
-        | {"abbreviations": list(ABBREVIATIONS), "abbreviations_before_numbers": list(BEFORE_NUMBERS)},
+        **tokenizer_rules(),
         "features": {
             "tokens": encoder.tokens.entries,
             "characters": encoder.characters.entries,

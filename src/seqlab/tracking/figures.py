@@ -104,8 +104,8 @@ def confusion_figure(rows: Sequence[Row], *, title: str) -> Figure:
     figure = _new_figure(width=size + 1.0, height=size, title=f"{title}: confusion of tags (test)")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    labels = [f"{tag} ({_short(total)})" for tag, total in zip(tags, totals, strict=True)]
-    axes.set_xticks(range(len(tags)), tags, rotation=90)
+    labels = [_literal(f"{tag} ({_short(total)})") for tag, total in zip(tags, totals, strict=True)]
+    axes.set_xticks(range(len(tags)), map(_literal, tags), rotation=90)
     axes.set_yticks(range(len(tags)), labels)
     axes.set(xlabel="predicted tag", ylabel="gold tag (tokens)")
     for y, line in enumerate(shares):
@@ -139,7 +139,7 @@ def span_scores_figure(rows: Sequence[Row], *, title: str) -> Figure:
         bars = axes.bar(positions, [row[score] for row in shown], width=width, color=colour, label=label)
         if index == len(scores) - 1:
             axes.bar_label(bars, fmt=lambda value: f"{100 * value:.0f}", fontsize=7, padding=2)
-    labels = [f"{row[key]}\n{_short(row['gold'])}" for row in shown]
+    labels = [_literal(f"{row[key]}\n{_short(row['gold'])}") for row in shown]
     if len(shown) <= 8:
         axes.set_xticks(range(len(shown)), labels)
     else:
@@ -160,6 +160,11 @@ def _new_figure(*, width: float, height: float, title: str) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle(title, fontsize=12)
     return figure
+
+
+def _literal(text: str) -> str:
+    """Return text for Matplotlib, which would read what is between two dollar signs as a formula."""
+    return text.replace("$", r"\$")
 
 
 def _short(count: int) -> str:

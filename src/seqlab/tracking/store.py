@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +22,13 @@ from seqlab.tracking.client import (
     quiet_mlflow,
     root_cause,
 )
+from seqlab.tracking.relocation import relocate_artifacts
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
+
+logger = logging.getLogger(__name__)
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
@@ -109,12 +113,13 @@ def store_errors(tracking_uri: str) -> Iterator[None]:
 def prepare_store(root: Path, experiment: str) -> str:
     """Return the experiment's id; create the store and the experiment if they do not exist.
 
-    A deleted experiment is restored. Processes may call this concurrently.
+    If the repository was copied or moved with its database, artifacts are in the copy from then on. A deleted
+    experiment is restored. Processes may call this concurrently.
 
     Raises:
         StoreAwayError: the store cannot be reached.
-        SeqlabError: the store cannot be used, the server denies access, or the repository was moved after the
-            experiment was created.
+        SeqlabError: the store cannot be used, the server denies access, or the experiment's artifact folder,
+            which another program made, no longer exists.
     """
     tracking_uri = resolve_tracking_uri(root)
     with usable_store(tracking_uri):
@@ -133,7 +138,8 @@ def _prepare_store(root: Path, experiment: str, tracking_uri: str) -> str:
             return _create_experiment(client, experiment, folder)
         if found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
-    _check_not_moved(found, folder)
+        if folder is not None:
+            _follow_copy(found, folder, tracking_uri)
     return str(found.experiment_id)
 
 
@@ -237,18 +243,30 @@ def _create_experiment(client: MlflowClient, name: str, artifacts: Path | None) 
         return str(existing.experiment_id)
 
 
-def _check_not_moved(experiment: Experiment, folder: Path | None) -> None:
-    """Check the absolute artifact path that MLflow has recorded: it is wrong after the repository moved."""
+def _follow_copy(experiment: Experiment, folder: Path, tracking_uri: str) -> None:
+    """Correct the absolute artifact paths that MLflow has recorded, if the repository was copied or moved."""
     from mlflow.utils.file_utils import local_file_uri_to_path
 
-    if folder is None or not experiment.artifact_location.startswith("file://"):
+    if not experiment.artifact_location.startswith("file://"):
         return
     recorded = Path(local_file_uri_to_path(experiment.artifact_location))
-    if not recorded.is_relative_to(folder) and not recorded.is_dir():
+    if recorded.is_relative_to(folder):
+        return
+    database, former = Path(tracking_uri.removeprefix(_SQLITE)), recorded.parent
+    if recorded.parts[-2:] == (ARTIFACTS, experiment.name) and database.is_file():
+        changed = relocate_artifacts(database, former=former, folder=folder)
+        (folder / experiment.name).mkdir(parents=True, exist_ok=True)
+        logger.warning(
+            "this MLflow database was copied or moved: %d artifact addresses changed from %s to %s",
+            changed,
+            former,
+            folder,
+        )
+    elif not recorded.is_dir():
         raise SeqlabError(
             f"the artifact folder of the MLflow experiment '{experiment.name}' no longer exists",
             expected=f"a folder below {folder}",
             received=str(recorded),
-            remedy="move the repository back to its old path, or rename the database to start a new one "
+            remedy="restore the folder, or rename the database to start a new one "
             f"(mv {DATABASE} {DATABASE}.old)",
         )

@@ -3,15 +3,7 @@ from __future__ import annotations
 import sys
 import unicodedata
 
-from seqlab.serving.graph.code_points import (
-    APOSTROPHE,
-    BREAK,
-    SPACE,
-    WORD,
-    normal_forms,
-    shape_classes,
-    token_kinds,
-)
+from seqlab.serving.graph.code_points import normal_forms, shape_classes
 
 
 def test_normal_forms_fold_case_and_digits() -> None:
@@ -38,17 +30,3 @@ def test_tables_end_where_nothing_follows() -> None:
         character = chr(code_point)
         assert character.lower() == character
         assert unicodedata.category(character) in ("Cn", "Co", "Cf", "Mn")
-
-
-def test_token_kinds() -> None:
-    table = token_kinds()
-    kinds = {
-        SPACE: " \t\n\r\x00\x07\u00a0\u3000\u200b",
-        BREAK: '()[]"“”«»,;:!?$€%&…–—<>`‘',
-        APOSTROPHE: "'’",
-        WORD: "aZ9é日-/@#_.*·+=",
-    }
-    for kind, characters in kinds.items():
-        assert {character: int(table[ord(character)]) for character in characters} == dict.fromkeys(
-            characters, kind
-        )

@@ -30,6 +30,7 @@ from seqlab.serving.tagging import onnx_tagger
 from seqlab.serving.tagging.onnx_tagger import OnnxTagger
 from seqlab.serving.tagging.saved_model_tagger import SavedModelTagger
 from seqlab.serving.tagging.tagged_text import TextTagger
+from seqlab.tags import convert_tags
 
 WORDS = [token for sentence in TOKENS for token in sentence]
 TEXTS = [*SENTENCES, "", "  ", "Dr. Smith's in Zürich, isn't he?", " ".join(WORDS * 4), "one"]
@@ -67,6 +68,40 @@ WORD = st.sampled_from([*WORDS, "don't", "U.S.", "(a)", "x@y.z", "№", "\u00a0"
 @given(st.lists(st.lists(WORD, max_size=30).map(" ".join), max_size=6))
 def test_any_texts(pair: tuple[OnnxTagger, SavedModelTagger], texts: list[str]) -> None:
     check(pair, texts)
+
+
+def test_tokens_may_contain_blanks(pair: tuple[OnnxTagger, SavedModelTagger]) -> None:
+    rows = [["New York", "is", "a"], [], ["it's"], *TOKENS]
+    received, expected = (tagger.tag_sentences(rows) for tagger in pair)
+    assert [row.text for row in received] == ["New York is a", "", "it's", *SENTENCES]
+    assert [(t.text, t.start, t.end) for t in received[0].tokens[:2]] == [("New York", 0, 8), ("is", 9, 11)]
+    for row, other in zip(received, expected, strict=True):
+        assert (row.text, row.tags, row.spans) == (other.text, other.tags, other.spans)
+    for tagger in pair:
+        with pytest.raises(SeqlabError, match=r"sentence 2, token 1: this is not a token[\s\S]*''"):
+            tagger.tag_sentences([["a"], [""]])
+
+
+@pytest.mark.parametrize("load", [OnnxTagger, SavedModelTagger])
+def test_tags_are_written_in_any_scheme(load: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf.saved_model, "load", load_once)
+    written = {
+        scheme: load(tiny_export("ner"), tag_scheme=scheme).tag(SENTENCES)
+        for scheme in (None, "IOB1", "BIO", "BIOES", "BILOU")
+    }
+    tagger = OnnxTagger(tiny_export("ner"))
+    lengths = np.array([len(sentence) for sentence in TOKENS])
+    learned = [tagger.config["tags"][i] for i in tagger.tag_tokens(WORDS, lengths)[0]]
+    assert [tag for row in written["BIOES"] for tag in row.tags] == learned
+    assert [row.tags for row in written[None]] == [row.tags for row in written["BIO"]]
+    for scheme, rows in written.items():
+        assert [row.spans for row in rows] == [row.spans for row in written[None]]
+        for row, own in zip(rows, written["BIOES"], strict=True):
+            assert tuple(row.tags) == convert_tags(own.tags, source="BIOES", target=scheme or "IOB2")
+    with pytest.raises(SeqlabError, match=r"unknown tag scheme[\s\S]*BIOES[\s\S]*'BMES'"):
+        load(tiny_export("ner"), tag_scheme="BMES")
+    with pytest.raises(SeqlabError, match=r"task pos: the tags of this tagger do not encode spans"):
+        load(tiny_export("pos"), tag_scheme="IOB2")
 
 
 def test_threads_change_nothing() -> None:

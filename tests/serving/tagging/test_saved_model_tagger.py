@@ -28,8 +28,10 @@ def test_text_is_tokenised(ner: SavedModelTagger) -> None:
     tagged, nothing = ner.tag([text, ""])
     assert [token.text for token in tagged.tokens] == ["Dr.", "Smith", "'s", "in", "Zürich", "."]
     assert all(text[token.start : token.end] == token.text for token in tagged.tokens)
-    spans = tags_to_spans([token.tag for token in tagged.tokens], scheme="BIOES", lenient=True)
-    assert tagged.spans == spans
+    assert tagged.spans
+    spans = [(span.entity_type, span.start_token, span.end_token) for span in tagged.spans]
+    assert spans == tags_to_spans(tagged.tags, scheme="IOB2")
+    assert all(text[span.start : span.end] == span.text for span in tagged.spans)
     assert (nothing.tokens, nothing.spans) == ([], [])
 
 
@@ -64,7 +66,7 @@ def test_a_long_text_is_not_padded_with_others(
 ) -> None:
     sizes = []
 
-    def tag_batch(texts: list[str], *, tokenized: bool) -> list[TaggedText]:
+    def tag_batch(texts: list[str], rows: None) -> list[TaggedText]:
         sizes.append(len(texts))
         return [TaggedText(text, [], None) for text in texts]
 

@@ -15,7 +15,6 @@ from seqlab.modeling.heads.softmax_head import SoftmaxHead
 from seqlab.modeling.heads.tagging_head import TaggingHead
 from seqlab.serving.tagger_rules import tagger_rules
 from seqlab.serving.tagging.tag_decoder import SpanReader, TagDecoder
-from seqlab.serving.tagging.tagged_text import TaggedSpan
 from seqlab.tags import split_tag, tags_to_spans, transition_constraints
 
 VOCABULARY = Vocabulary(TAGS["ner"])
@@ -79,4 +78,4 @@ def test_spans_are_read_as_everywhere(rows: list[list[int]]) -> None:
     names = [[VOCABULARY.entries[i] for i in row] for row in rows]
     expected = [tags_to_spans(row, scheme="BIOES", lenient=True) for row in names]
     received = reader(tag_ids, np.array([len(row) for row in rows], np.int64))
-    assert received == [[TaggedSpan(*span) for span in row] for row in expected]
+    assert received == expected

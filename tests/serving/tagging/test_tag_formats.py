@@ -17,7 +17,7 @@ ENTITIES = TaggedText(
         TaggedToken("<b>", 9, 12, "S-LOC", 0.25),
         TaggedToken(".", 12, 13, "O", 1.0),
     ],
-    [TaggedSpan("PER", 0, 2), TaggedSpan("LOC", 3, 4)],
+    [TaggedSpan("PER", "Ann Lee", 0, 7, 0, 2), TaggedSpan("LOC", "<b>", 9, 12, 3, 4)],
 )
 PLAIN = TaggedText(
     "It rains", [TaggedToken("It", 0, 2, "PRON", 1.0), TaggedToken("rains", 3, 8, "VERB", 1.0)], None
@@ -70,6 +70,15 @@ def test_json_contains_offsets() -> None:
     assert json.loads(line("json", EMPTY)) == {"line": 3, "text": "", "tokens": [], "spans": []}
 
 
+def test_html_escapes_tokens_tags_and_the_title() -> None:
+    evil = "<script>alert('&')</script>"
+    tagged = TaggedText(evil, [TaggedToken(evil, 0, len(evil), evil, 1.0)], None)
+    page = tag_format("html", colours=False, title=evil)
+    text = page.head + page.line(1, tagged) + page.problem(2, SeqlabError(evil))
+    assert text.count("&lt;script&gt;") == 4
+    assert "<script" not in text
+
+
 def test_html_marks_entities_and_escapes_the_text() -> None:
     marked = line("html", ENTITIES)
     assert marked.startswith('<p><mark style="background: #')
@@ -84,7 +93,7 @@ def test_html_marks_entities_and_escapes_the_text() -> None:
 def test_one_type_has_one_colour() -> None:
     one = tag_format("html", colours=False).line(1, ENTITIES)
     two = tag_format("html", colours=False).line(
-        2, TaggedText("Lee", [TaggedToken("Lee", 0, 3, "S-PER", 1.0)], [TaggedSpan("PER", 0, 1)])
+        2, TaggedText("Lee", [TaggedToken("Lee", 0, 3, "S-PER", 1.0)], [TaggedSpan("PER", "Lee", 0, 3, 0, 1)])
     )
     colour = two.partition("background: ")[2][:7]
     assert f'{colour}">Ann Lee' in one

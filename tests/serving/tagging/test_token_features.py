@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -37,11 +38,18 @@ def features_of(encoder: FeatureEncoder) -> TokenFeatures:
     return TokenFeatures(json.loads(json.dumps(rules)))
 
 
-GRAPH, FEATURES = GraphFeatures(make_encoder()), features_of(make_encoder())
+def both(encoder: FeatureEncoder) -> tuple[TokenFeatures, GraphFeatures]:
+    return features_of(encoder), GraphFeatures(encoder)
 
 
-def check(tokens: list[str], features: TokenFeatures = FEATURES, graph: GraphFeatures = GRAPH) -> None:
+@cache
+def known() -> tuple[TokenFeatures, GraphFeatures]:
+    return both(make_encoder())
+
+
+def check(tokens: list[str], encoders: tuple[TokenFeatures, GraphFeatures] | None = None) -> None:
     """Check that the features of tokens are those of the graph."""
+    features, graph = encoders or known()
     expected = graph(tf.constant([token.encode() for token in tokens], tf.string))
     received = features(tokens)
     assert set(received) == set(expected)
@@ -70,4 +78,4 @@ def test_case_and_length_are_the_encoders(max_token_length: int) -> None:
         lowercase=False,
         max_token_length=max_token_length,
     )
-    check(["Aa", "aa", "AA", "abcdefgh", "abc", "ab"], features_of(encoder), GraphFeatures(encoder))
+    check(["Aa", "aa", "AA", "abcdefgh", "abc", "ab"], both(encoder))

@@ -1,4 +1,4 @@
-"""Base class of the heads."""
+"""Base class of the heads, and their loss for `Model.compile`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from keras import ops
 from seqlab.modeling.configured_layer import ConfiguredLayer
 from seqlab.modeling.heads.tag_constraints import BoolMatrix, BoolRow, TagConstraints
 from seqlab.modeling.masks.masked_ops import MASKED_SCORE, Shape, Tensor
+from seqlab.tags import PADDING_ID
 
 
 class TaggingHead(ConfiguredLayer):
@@ -102,3 +103,31 @@ class TaggingHead(ConfiguredLayer):
     def probabilities(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Return p(tag): float32 (B, T, K) and bool (B, T) -> float32 (B, T, K), 0 on padding."""
         raise NotImplementedError
+
+
+class TaggingLoss(keras.losses.Loss):
+    """The mean loss per real token of a `SoftmaxHead` or `CRFHead`, in a model that ends with this head.
+
+    `model.compile(loss=TaggingLoss(model.get_layer("head")))`. Gold tags are int32 (B, T), 0 at padding, and
+    predictions are the head's logits. The project's own training calls `TaggingHead.loss_sum` instead.
+
+    Args:
+        head: the head; its weights, such as the transitions of a CRF, are part of the loss.
+    """
+
+    def __init__(self, head: TaggingHead, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.head = head
+
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """Return the loss, a float32 scalar.
+
+        Args:
+            y_true: int (B, T), gold tags, 0 at padding.
+            y_pred: float32 (B, T, K), the head's logits.
+            sample_weight: float (B, T), 0 at padding; None weighs every token that is not padding 1.
+        """
+        tag_ids = ops.cast(y_true, "int32")
+        if sample_weight is None:
+            sample_weight = ops.cast(tag_ids != PADDING_ID, "float32")
+        return self.head.loss(tag_ids, y_pred, sample_weight)

@@ -30,12 +30,14 @@ class Model:
         format: how lines of text are written, one of `FORMATS`.
         tokenized: tokens are separated by blanks; do not tokenise.
         int8: use weights quantised to 8 bits.
+        tag_scheme: the scheme of the tags; None is IOB2.
     """
 
     files: dict[str, bytes]
     format: str = "text"
     tokenized: bool = False
     int8: bool = False
+    tag_scheme: str | None = None
 
     @property
     def task(self) -> str:
@@ -106,7 +108,9 @@ class BlockTagger:
                 path = Path(folder) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            self._tagger: TextTagger = load_exported_tagger(Path(folder), int8=model.int8)
+            self._tagger: TextTagger = load_exported_tagger(
+                Path(folder), int8=model.int8, tag_scheme=model.tag_scheme
+            )
 
     def __call__(self, block: Block) -> TaggedBlock:
         """Tag a block; its invalid rows are kept and hold the error."""
@@ -231,13 +235,5 @@ def _checked(number: int, text: Any, where: str) -> TextLine:
             remedy="split the text into sentences, one per row",
         )
     else:
-        try:
-            text.encode()
-            problem = find_problem(text, where)
-        except UnicodeEncodeError as error:
-            problem = SeqlabError(
-                "the text is not Unicode",
-                where=f"{where}:{error.start + 1}",
-                received=f"half of a surrogate pair, U+{ord(text[error.start]):04X}",
-            )
+        problem = find_problem(text, where)
     return TextLine(number, "" if problem else text, problem)

@@ -89,6 +89,7 @@ def tag_folder(
         "format": model.format,
         "tokenized": model.tokenized,
         "int8": model.int8,
+        "tag_scheme": model.tag_scheme,
         "block_rows": block_rows,
     }
     with _locked(output):

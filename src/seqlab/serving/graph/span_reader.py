@@ -1,4 +1,4 @@
-"""Read spans from tags in a graph, as the conlleval script does."""
+"""Read spans from tags in a graph, as the conlleval script does, and write tags from spans."""
 
 from __future__ import annotations
 
@@ -27,11 +27,15 @@ class SpanReader(tf.Module):
         self._may_be_continued = tf.constant([prefix in "BI" for prefix, _ in read])
         self._type_ids = tf.constant([types.index(entity_type) for _, entity_type in read], tf.int32)
         self._types = tf.constant(types)
+        self._names = tf.constant(
+            [[f"{begin}-{kind}" if prefix != "O" else "O" for begin in "BI"] for prefix, kind in read]
+        )
 
-    def __call__(self, tag_ids: Tensor, row_lengths: Tensor) -> dict[str, Tensor]:
+    def __call__(self, tag_ids: Tensor, row_lengths: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Read the spans of tag ids, int32 (N,), in sentences of `row_lengths`, int64 (B,).
 
         Returns:
+            The tags of these spans in IOB2, string (N,), whatever scheme the tag ids have; and
             `span_types`, string (B, S), "" at padding; `span_starts` and `span_ends`, int32 (B, S), end
             exclusive, -1 at padding. S is the largest number of spans in a sentence.
         """
@@ -56,7 +60,8 @@ class SpanReader(tf.Module):
         def dense(values: Tensor, padding: Any) -> Tensor:
             return tf.RaggedTensor.from_value_rowids(values, span_rows, num_rows).to_tensor(padding)
 
-        return {
+        iob2 = tf.gather(tf.gather(self._names, tag_ids), tf.cast(continues, tf.int32), batch_dims=1)
+        return iob2, {
             "span_types": dense(tf.gather(self._types, tf.boolean_mask(types, is_start)), ""),
             "span_starts": dense(tf.cast(tf.boolean_mask(places, is_start), tf.int32), -1),
             "span_ends": dense(tf.cast(tf.boolean_mask(places, is_end) + 1, tf.int32), -1),

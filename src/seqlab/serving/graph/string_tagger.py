@@ -30,8 +30,9 @@ class GraphTagger(tf.Module):
     Outputs are right-padded to T, the length of the longest sentence in the batch, because the REST interface
     of TensorFlow Serving needs dense tensors: `tokens` and `tags`, string (B, T), "" at padding; `tag_ids`,
     int32 (B, T), 0 at padding; `probabilities`, float32 (B, T), of the predicted tags; `mask`, bool (B, T),
-    True = a real token. If tags encode spans, also `span_types`, string (B, S), "" at padding, and
-    `span_starts` and `span_ends`, int32 (B, S), in tokens, end exclusive, -1 at padding.
+    True = a real token. If tags encode spans, `tags` are in IOB2, whatever scheme the model learned, and
+    there are also `span_types`, string (B, S), "" at padding, and `span_starts` and `span_ends`,
+    int32 (B, S), in tokens, end exclusive, -1 at padding.
 
     Sentences longer than `max_length` are cut into windows, as in evaluation. The logits that the windows
     keep are joined, and every sentence is decoded once, as a whole. The tagger computes a bounded number of
@@ -151,16 +152,19 @@ class GraphTagger(tf.Module):
     def _tag(self, tokens: Tensor, row_lengths: Tensor) -> Outputs:
         types, places = tf.unique(tokens, tf.int64)
         tag_ids, probabilities = self._tag_types(self.features(types), places, row_lengths)
-        outputs = {
+        spans: Outputs = {}
+        if self.span_reader is None:
+            tags = tf.gather(self.tag_names, tag_ids)
+        else:
+            tags, spans = self.span_reader(tag_ids, row_lengths)
+        return {
             "tokens": _dense(tokens, row_lengths),
-            "tags": _dense(tf.gather(self.tag_names, tag_ids), row_lengths),
+            "tags": _dense(tags, row_lengths),
             "tag_ids": tf.maximum(_dense(tag_ids, row_lengths), PADDING_ID),
             "probabilities": _dense(probabilities, row_lengths),
             "mask": tf.sequence_mask(row_lengths, tf.reduce_max(tf.pad(row_lengths, [[0, 1]]))),
+            **spans,
         }
-        if self.span_reader is not None:
-            outputs |= self.span_reader(tag_ids, row_lengths)
-        return outputs
 
     def _tag_types(
         self, features: dict[str, Tensor], types: Tensor, row_lengths: Tensor

@@ -1,22 +1,6 @@
 """A tokeniser in the graph: raw text to tokens and their offsets.
 
-It follows the conventions of the Penn Treebank as far as they do not depend on meaning:
-
-1. White space and control characters separate tokens.
-2. Brackets, quotation marks, currency signs and other punctuation are separate tokens. Exceptions are a comma
-   or colon between two digits and an ampersand between two letters (`1,000`, `10:30`, `AT&T`), and hyphens,
-   slashes, `@`, `#`, `*` and `_` everywhere (`well-known`, `and/or`).
-3. Two or more equal characters of `. - ' ! ? $ < >` and backquote are one token (`...`, `--`, `''`, `!!!`).
-4. Clitics are separate tokens: `n't`, and `'s 'm 'd 're 've 'll` (`do n't`, `it 's`). Any other apostrophe
-   between letters is kept (`O'Brien`); at the edge of a word it is a separate token (`the boys '`).
-5. A period before a blank or punctuation is a separate token, except after an abbreviation in
-   `ABBREVIATIONS`, letters separated by periods (`U.S.`, `p.m.`), a single capital before another word
-   (`J. Smith`), or an abbreviation in `BEFORE_NUMBERS` before a number (`No. 5`).
-6. An address (a string without blanks that contains `://`, or `@` between letters or digits) is only split at
-   its edges.
-7. A smiley between blanks is one token (`:)`, `;-(`, `:D`).
-
-Text that is already tokenised in this way is not changed.
+The rules are those in the docstring of `text.tokenizer_rules`.
 """
 
 from __future__ import annotations
@@ -25,20 +9,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from seqlab.serving.graph.code_points import category_ranges, token_kinds
-from seqlab.serving.token_boundaries import SPACE, find_boundaries
+from seqlab.text.token_boundaries import SPACE, find_boundaries
+from seqlab.text.tokenizer_rules import ABBREVIATIONS, BEFORE_NUMBERS, category_ranges, token_kinds
 
 Tensor = Any
-
-ABBREVIATIONS = tuple(
-    """
-    mr mrs ms dr prof st sr jr rev gen sen rep gov lt col sgt capt maj messrs mme mlle
-    inc corp ltd co cos bros dept univ assn etc v vs al ie eg cf approx ca
-    jan feb apr jun jul aug sep sept oct nov dec ave blvd rd mt ft
-    """.split()  # noqa: SIM905
-)
-
-BEFORE_NUMBERS = tuple("no nos fig figs p pp vol vols ch sec art eq ext".split())  # noqa: SIM905
 
 _ALWAYS, _BEFORE_NUMBER = 1, 2
 
@@ -93,7 +67,7 @@ def _at(flags: Tensor, distance: int) -> Tensor:
 
 
 class GraphTokenizer(tf.Module):
-    """Tokenise texts by the rules in the docstring of this module."""
+    """Tokenise texts by the rules of `text.tokenizer_rules`."""
 
     def __init__(self) -> None:
         super().__init__(name="tokenizer")

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,10 +15,17 @@ from seqlab.errors import SeqlabError
 from seqlab.serving.export_config import read_checked_config
 from seqlab.serving.tagging.onnx_files import read_onnx
 from seqlab.serving.tagging.tag_decoder import SpanReader, TagDecoder
-from seqlab.serving.tagging.tagged_text import TaggedText, TaggedToken, find_offsets
-from seqlab.serving.tagging.text_tokenizer import TextTokenizer, TokenizedTexts
+from seqlab.serving.tagging.tagged_text import (
+    TaggedText,
+    find_offsets,
+    join_tokens,
+    make_tagged_texts,
+    output_tag_scheme,
+    split_at_blanks,
+)
 from seqlab.serving.tagging.token_features import TokenFeatures
 from seqlab.serving.tagging.type_vectors import TypeVectors
+from seqlab.text.text_tokenizer import TextTokenizer, TokenizedTexts
 
 PARTS = "onnx"
 """The folder, inside the export, of the files that this module reads besides `tagger.json`."""
@@ -41,6 +47,7 @@ class OnnxTagger:
         task: the expected task; None accepts any task.
         threads: batches that are computed at the same time, each on one core.
         int8: use the encoder whose weights are quantised to 8 bits.
+        tag_scheme: the scheme of the tags that it returns; None is IOB2.
 
     Raises:
         SeqlabError: there is no export, it is damaged, needs more than ONNX Runtime and its own files, or its
@@ -48,11 +55,18 @@ class OnnxTagger:
     """
 
     def __init__(
-        self, directory: Path, *, task: str | None = None, threads: int = 1, int8: bool = False
+        self,
+        directory: Path,
+        *,
+        task: str | None = None,
+        threads: int = 1,
+        int8: bool = False,
+        tag_scheme: str | None = None,
     ) -> None:
         import onnxruntime
 
         self.config = read_checked_config(directory, task=task)
+        self._tag_scheme = output_tag_scheme(self.config, tag_scheme)
         self._threads = threads
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -89,17 +103,23 @@ class OnnxTagger:
 
     def tag(self, texts: Sequence[str], *, tokenized: bool = False) -> list[TaggedText]:
         """Tag raw sentences of any length; if `tokenized`, tokens are separated by blanks alone."""
-        found = _split_at_blanks(texts) if tokenized else self._tokenizer(texts)
+        return self._tag(
+            texts, _concatenated(texts, split_at_blanks(texts)) if tokenized else self._tokenizer(texts)
+        )
+
+    def tag_sentences(self, sentences: Sequence[Sequence[str]]) -> list[TaggedText]:
+        """Tag tokens; the text of the result is the tokens joined by blanks."""
+        texts = join_tokens(sentences)
+        return self._tag(texts, _concatenated(texts, sentences))
+
+    def _tag(self, texts: Sequence[str], found: TokenizedTexts) -> list[TaggedText]:
         tag_ids, probabilities = self.tag_tokens(found.tokens, found.row_lengths)
         names = [self._tags[i] for i in tag_ids.tolist()]
         columns = (found.tokens, found.starts.tolist(), found.ends.tolist(), names, probabilities.tolist())
-        tokens = list(map(TaggedToken._make, zip(*columns, strict=True)))
-        spans: Sequence[Any] = [None] * len(texts)
-        if self._span_reader is not None:
-            spans = self._span_reader(tag_ids, found.row_lengths)
-        stops = np.cumsum(found.row_lengths).tolist()
-        rows = (tokens[a:b] for a, b in zip([0, *stops], stops, strict=False))
-        return [TaggedText(*row) for row in zip(texts, rows, spans, strict=True)]
+        spans = None if self._span_reader is None else self._span_reader(tag_ids, found.row_lengths)
+        return make_tagged_texts(
+            texts, columns, found.row_lengths.tolist(), spans, tag_scheme=self._tag_scheme
+        )
 
     def tag_tokens(self, tokens: Sequence[str], row_lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tag the concatenated tokens of sentences.
@@ -173,8 +193,7 @@ def _keep(logits: np.ndarray, batch_logits: np.ndarray, windows: Windows, rows: 
     logits[(windows.start[rows][:, None] + place)[is_kept]] = batch_logits[is_kept]
 
 
-def _split_at_blanks(texts: Sequence[str]) -> TokenizedTexts:
-    rows = [[token for token in text.split(" ") if token] for text in texts]
+def _concatenated(texts: Sequence[str], rows: Sequence[Sequence[str]]) -> TokenizedTexts:
     offsets = [find_offsets(text, row) for text, row in zip(texts, rows, strict=True)]
     starts, ends = (np.array([place for pair in offsets for place in pair[i]], np.int64) for i in (0, 1))
     lengths = np.array([len(row) for row in rows], np.int64)

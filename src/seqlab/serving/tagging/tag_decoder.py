@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqlab.batching.spans import SpanFinder
-from seqlab.serving.tagging.tagged_text import TaggedSpan
+from seqlab.tags import Span
 
 
 class TagDecoder:
@@ -168,14 +168,14 @@ class SpanReader:
     def __init__(self, tags: Sequence[tuple[str, str]]) -> None:
         self._finder = SpanFinder(tags)
 
-    def __call__(self, tag_ids: np.ndarray, row_lengths: np.ndarray) -> list[list[TaggedSpan]]:
+    def __call__(self, tag_ids: np.ndarray, row_lengths: np.ndarray) -> list[list[Span]]:
         """Return the spans of each of B sentences with tag ids, int (N,), and row lengths, int64 (B,)."""
         row_starts = np.cumsum(row_lengths) - row_lengths
         starts, ends, types = self._finder.find(tag_ids, row_starts[row_lengths > 0])
         rows = np.searchsorted(np.cumsum(row_lengths), starts, side="right")
-        spans: list[list[TaggedSpan]] = [[] for _ in row_lengths]
+        spans: list[list[Span]] = [[] for _ in row_lengths]
         offset = row_starts[rows]
         columns = (rows, types, starts - offset, ends - offset)
         for row, kind, start, end in zip(*(column.tolist() for column in columns), strict=True):
-            spans[row].append(TaggedSpan(self._finder.entity_types[kind], start, end))
+            spans[row].append((self._finder.entity_types[kind], start, end))
         return spans

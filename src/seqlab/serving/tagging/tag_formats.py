@@ -81,8 +81,10 @@ def _as_text(tagged: TaggedText, *, colours: bool) -> str:
         return " ".join(f"{token.text}{coloured('/' + token.tag, token.tag)}" for token in tagged.tokens)
     forms = [token.text for token in tagged.tokens]
     for span in reversed(tagged.spans):
-        words = " ".join(forms[span.start : span.end])
-        forms[span.start : span.end] = [coloured(f"[{words} {span.entity_type}]", span.entity_type)]
+        words = " ".join(forms[span.start_token : span.end_token])
+        forms[span.start_token : span.end_token] = [
+            coloured(f"[{words} {span.entity_type}]", span.entity_type)
+        ]
     return " ".join(forms)
 
 
@@ -97,33 +99,24 @@ def as_dict(tagged: TaggedText) -> dict[str, Any]:
     tokens = [{**token._asdict(), "probability": round(token.probability, 6)} for token in tagged.tokens]
     result: dict[str, Any] = {"text": tagged.text, "tokens": tokens}
     if tagged.spans is not None:
-        result["spans"] = []
-        for span in tagged.spans:
-            start, end = _offsets(tagged, span)
-            fields = {"type": span.entity_type, "text": tagged.text[start:end], "start": start, "end": end}
-            result["spans"].append({**fields, "start_token": span.start, "end_token": span.end})
+        names = ("type", *TaggedSpan._fields[1:])
+        result["spans"] = [dict(zip(names, span, strict=True)) for span in tagged.spans]
     return result
 
 
 def _as_html(tagged: TaggedText) -> str:
     """Return the text with its entities marked; without spans, every token is marked with its tag."""
-    spans = tagged.spans
-    if spans is None:
-        spans = [TaggedSpan(token.tag, i, i + 1) for i, token in enumerate(tagged.tokens)]
+    marked = [(span.entity_type, span.start, span.end) for span in tagged.spans or ()]
+    if tagged.spans is None:
+        marked = [(token.tag, token.start, token.end) for token in tagged.tokens]
     parts: list[str] = []
     position = 0
-    for span in spans:
-        start, end = _offsets(tagged, span)
+    for name, start, end in marked:
         parts.append(html.escape(tagged.text[position:start]))
-        parts.append(f'<mark style="background: {_choice(span.entity_type, _PAGE_COLOURS)}">')
-        parts.append(f"{html.escape(tagged.text[start:end])}<b>{html.escape(span.entity_type)}</b></mark>")
+        parts.append(f'<mark style="background: {_choice(name, _PAGE_COLOURS)}">')
+        parts.append(f"{html.escape(tagged.text[start:end])}<b>{html.escape(name)}</b></mark>")
         position = end
     return "".join([*parts, html.escape(tagged.text[position:])])
-
-
-def _offsets(tagged: TaggedText, span: TaggedSpan) -> tuple[int, int]:
-    """Return the offsets of a span in the text, in characters."""
-    return tagged.tokens[span.start].start, tagged.tokens[span.end - 1].end
 
 
 def _json_line(value: dict[str, Any]) -> str:

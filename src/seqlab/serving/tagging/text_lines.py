@@ -17,6 +17,7 @@ LONGEST_TOKEN = 10_000
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _WITHOUT_BLANK = re.compile(rf"\S{{{LONGEST_TOKEN + 1},}}")
 
 
@@ -99,6 +100,12 @@ def find_problem(text: str, where: str) -> SeqlabError | None:
             expected="printable text, blanks and tabs",
             received=f"U+{ord(control.group()):04X}",
             remedy="remove it, for example with `tr -d '\\000-\\010\\013-\\037'`",
+        )
+    if not text.isascii() and (half := _SURROGATE.search(text)):
+        return SeqlabError(
+            "the text is not Unicode",
+            where=f"{where}:{half.start() + 1}",
+            received=f"half of a surrogate pair, U+{ord(half.group()):04X}",
         )
     if word := _WITHOUT_BLANK.search(text):
         return SeqlabError(

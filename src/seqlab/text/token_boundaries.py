@@ -1,6 +1,6 @@
 """Where tokens begin: the tokeniser's rules as Boolean arithmetic, for TensorFlow and for NumPy alike.
 
-The rules are those in the docstring of `serving.graph.tokenizer`.
+The rules are those in the docstring of `text.tokenizer_rules`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqlab.serving.token_boundaries import APOSTROPHE, BREAK, SPACE, WORD, find_boundaries
+from seqlab.text.token_boundaries import APOSTROPHE, BREAK, SPACE, WORD, find_boundaries
 
 _DELETE = 127
 """A code point of no rule, which stands for every character beyond ASCII."""
@@ -30,10 +30,10 @@ class TokenizedTexts(NamedTuple):
 
 
 class TextTokenizer:
-    """Tokenise texts by the rules in the docstring of `serving.graph.tokenizer`.
+    """Tokenise texts by the rules in the docstring of `text.tokenizer_rules`.
 
     Args:
-        rules: the content of `tagger.json`.
+        rules: what `tokenizer_rules` returns, or the content of an export's `tagger.json`.
     """
 
     def __init__(self, rules: Mapping[str, Any]) -> None:

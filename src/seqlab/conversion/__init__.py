@@ -1,0 +1,1 @@
+"""Other data formats into CoNLL, and CoNLL and predictions into the formats of annotation tools."""

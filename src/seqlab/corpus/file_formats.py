@@ -1,0 +1,85 @@
+"""File formats that are not CoNLL, known by their names, and how to convert them."""
+
+from __future__ import annotations
+
+import shlex
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+from seqlab.errors import CorpusError
+
+
+class FileFormat(NamedTuple):
+    """A format, its name in messages, and whether `seqlab convert` reads it."""
+
+    title: str
+    convertible: bool
+
+
+_BY_SUFFIX = {
+    ".jsonl": FileFormat("JSON Lines", True),
+    ".ndjson": FileFormat("JSON Lines", True),
+    ".json": FileFormat("JSON", True),
+    ".csv": FileFormat("CSV", True),
+    ".spacy": FileFormat("spaCy's binary format", True),
+    ".parquet": FileFormat("Parquet", True),
+    ".arrow": FileFormat("Arrow", True),
+    ".ann": FileFormat("brat's standoff format", True),
+    ".xlsx": FileFormat("an Excel workbook", False),
+    ".xls": FileFormat("an Excel workbook", False),
+    ".docx": FileFormat("a Word document", False),
+    ".pdf": FileFormat("PDF", False),
+    ".xml": FileFormat("XML", False),
+    ".html": FileFormat("HTML", False),
+    ".pkl": FileFormat("a pickle", False),
+    ".pickle": FileFormat("a pickle", False),
+    ".zip": FileFormat("an archive", False),
+    ".tar": FileFormat("an archive", False),
+    ".tgz": FileFormat("an archive", False),
+}
+_DATASET_FILES = ("dataset_dict.json", "state.json", "dataset_info.json")
+
+
+def suffix_of(path: Path) -> str:
+    """Return a file's extension in lower case, without `.gz` or `.zst`."""
+    return Path(path.name.removesuffix(".gz").removesuffix(".zst")).suffix.lower()
+
+
+def is_dataset_folder(path: Path) -> bool:
+    """Return whether a folder holds a Hugging Face dataset, as `save_to_disk` writes it."""
+    return path.is_dir() and any((path / name).is_file() for name in _DATASET_FILES)
+
+
+def is_brat_folder(path: Path) -> bool:
+    """Return whether a folder contains brat's `.ann` files."""
+    return path.is_dir() and any(path.glob("*.ann"))
+
+
+def find_foreign_format(path: str | PathLike[str]) -> CorpusError | None:
+    """Return the error for a file or folder whose name shows another format than CoNLL, or None."""
+    path = Path(path)
+    if is_dataset_folder(path):
+        found = FileFormat("a Hugging Face dataset", True)
+    elif is_brat_folder(path):
+        found = FileFormat("a folder in brat's standoff format", True)
+    elif path.is_file() and suffix_of(path) in _BY_SUFFIX:
+        found = _BY_SUFFIX[suffix_of(path)]
+    else:
+        return None
+    return foreign_format_error(path, found)
+
+
+def foreign_format_error(path: Path, found: FileFormat) -> CorpusError:
+    """Return the error for a file in that format, with the command that converts it."""
+    remedy = "save it as CSV, JSON Lines or CoNLL"
+    if found.convertible:
+        source = path.parent if suffix_of(path) == ".ann" else path
+        target = source.with_name(f"{source.name.split('.')[0]}.conll")
+        if is_dataset_folder(source):
+            target = source.with_name(f"{source.name}-conll")
+        remedy = f"seqlab convert {shlex.quote(str(source))} --output {shlex.quote(str(target))}"
+    return CorpusError(f"this is {found.title}, not CoNLL", file=str(path), remedy=remedy)
+
+
+JSON_LINES = _BY_SUFFIX[".jsonl"]

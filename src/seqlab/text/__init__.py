@@ -1,0 +1,1 @@
+"""Raw text to tokens: the tokeniser's rules, and the tokeniser in NumPy."""
