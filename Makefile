@@ -1,4 +1,5 @@
 # make repro   set up .venv and run the pipeline       make test   lint, types, layering, tests
+# make quick   all stages of TASK=ner, at small size, in a folder and an MLflow store of their own
 # make ui      the MLflow UI (PORT=5000)               make gpu    set up .venv with CUDA libraries
 # make lock    renew the lock files (needs uv)         make clean  remove .venv and .venv-peers
 # make peers   set up .venv-peers with PyTorch and spaCy, for the benchmarks
@@ -13,12 +14,18 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test ui gpu peers lock clean lint
+.PHONY: repro quick test ui gpu peers lock clean lint
 .DEFAULT_GOAL := repro
 
 repro: $(STAMP)
 	dvc repro
 	@python -m seqlab.cli summary
+
+TASK ?= ner
+SMALL := corpus.name=sample corpus.sample.sentences=400 defaults.training.epochs=2 defaults.training.bucket_boundaries=4 \
+	$(TASK).encoder.num_layers=1
+quick: $(STAMP)
+	MLFLOW_TRACKING_URI=sqlite:///$(CURDIR)/.seqlab/quick.db dvc exp run --temp $(SMALL:%=-S %) export@$(TASK)
 
 test: lint
 	python -m pytest -n 2

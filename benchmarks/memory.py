@@ -89,7 +89,7 @@ def iterate_epoch(prepared: Path) -> dict[str, float]:
     from seqlab.pipeline.predicting import boundaries_for, load_prepared
 
     imports_mib = peak_mib()
-    task = load_params().ner
+    task = load_params().task("ner")
     training = task.training
     began = time.monotonic()
     _, tags = load_prepared(prepared)

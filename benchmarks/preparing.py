@@ -36,7 +36,7 @@ for split in ("train", "dev", "test"):
     "prepare": """
 from seqlab.params import load_params
 from seqlab.pipeline.preparing import prepare_task
-prepare_task(folder / "raw", folder / "prepared", task=load_params().ner)
+prepare_task(folder / "raw", folder / "prepared", task=load_params().task("ner"))
 """,
 }
 

@@ -211,7 +211,7 @@ def parameters(spec: dict[str, Any]) -> tuple[Any, Any]:
     training = changed(values, spec["changes"])[spec["task"]]["training"]
     if spec["epochs"]:
         training["epochs"] = spec["epochs"]
-    training["patience"] = training["epochs"]
+    training["patience"] = training.get("epochs") or values["defaults"]["training"]["epochs"]
     params = parse_params(values)
     return params, params.task(spec["task"])
 

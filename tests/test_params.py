@@ -17,6 +17,12 @@ def values():
     return yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
 
 
+def without_defaults(values):
+    """The values of a params.yaml that repeats every parameter in every task's section."""
+    params = parse_params(values).model_dump(mode="json")
+    return params | params.pop("sections") | {"defaults": {"auxiliary": {}, "embedder": {}, "training": {}}}
+
+
 def change(values, name, value):
     changed = copy.deepcopy(values)
     *sections, last = name.split(".")
@@ -32,14 +38,18 @@ def test_params_yaml_is_valid(values):
     assert params.tasks == ["ner", "pos"]
     assert params.task("ner").encoder.type == "transformer"
     assert params.task("pos").encoder.type == "bilstm"
-    assert params.model_dump(mode="json") == values
+    assert params.task("pos").training.epochs == values["defaults"]["training"]["epochs"]
+
+
+def test_a_section_may_repeat_the_defaults(values):
+    assert parse_params(without_defaults(values)) == parse_params(values)
 
 
 def test_every_task_accepts_every_encoder_and_head(values):
     swapped = change(change(values, "ner.encoder", values["pos"]["encoder"]), "pos.head.type", "crf")
     params = parse_params(swapped)
-    assert params.ner.encoder.type == "bilstm"
-    assert params.pos.head.type == "crf"
+    assert params.task("ner").encoder.type == "bilstm"
+    assert params.task("pos").head.type == "crf"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +57,13 @@ def test_every_task_accepts_every_encoder_and_head(values):
     [
         ("ner.encoder.num_head", 3, r"ner\.encoder\.num_head: Extra inputs are not permitted \(received 3\)"),
         ("corpus.sample.sentences", 5, r"corpus\.sample\.sentences: .* greater than or equal to 100"),
-        ("tasks", ["chunk"], r"tasks\.0: Input should be 'ner' or 'pos' \(received 'chunk'\)"),
+        ("tasks", ["chunk"], r"tasks contains chunk, which has no section; docs/tasks.md shows how"),
+        ("sed", 13, r"sed: unknown parameter; the section of a task contains `column`"),
+        ("defaults", None, r"defaults: must contain auxiliary, embedder, training, which may be {}"),
+        ("defaults.training.epochs", 0, r"received: defaults\.training\.epochs: .* \(received 0\)\n  remedy"),
+        ("defaults.embedder.shap", True, r"received: defaults\.embedder\.shap: Extra inputs"),
+        ("defaults.embeder", {}, r"defaults: must contain"),
+        ("pos.training.epoch", 3, r"received: pos\.training\.epoch: Extra inputs"),
         ("device", "tpu", r"device: Input should be 'auto', 'cpu' or 'gpu'"),
         ("ner.encoder.num_heads", 5, r"ner\.encoder: .*even multiple of num_heads"),
         ("ner.training.bucket_boundaries", [16, 8], r"ner\.training: .*must be ascending"),
@@ -76,7 +92,7 @@ def test_invalid_parameter_is_named(values, name, value, message):
 
 def test_column_may_have_any_name(values):
     values["ner"]["column"] = "al"
-    assert parse_params(values).ner.auxiliary.columns == "all"
+    assert parse_params(values).task("ner").auxiliary.columns == "all"
 
 
 def test_label_smoothing_with_a_crf_head_is_an_error(values):
@@ -86,9 +102,24 @@ def test_label_smoothing_with_a_crf_head_is_an_error(values):
 
 
 def test_missing_parameter_is_named(values):
-    del values["seed"]
-    with pytest.raises(SeqlabError, match="seed: Field required"):
+    del values["seed"], values["pos"]["embedder"], values["ner"]["training"]["learning_rate"]
+    del values["defaults"]["training"]["learning_rate"]
+    with pytest.raises(SeqlabError, match="3 invalid parameters") as caught:
         parse_params(values)
+    assert "seed: Field required" in str(caught.value)
+    assert "ner.training.learning_rate: Field required" in str(caught.value)
+    assert "pos.embedder: missing; {} takes all of it from defaults" in str(caught.value)
+
+
+def test_a_task_of_any_name_takes_what_it_lacks_from_the_defaults(values):
+    values["chunk"] = values["ner"] | {"column": "chunks", "training": {"epochs": 3, "monitor": "span_f1"}}
+    values["tasks"] = ["chunk", "pos"]
+    params = parse_params(values)
+    assert params.task("chunk").training.epochs == 3
+    assert params.task("chunk").training.batch_size == values["defaults"]["training"]["batch_size"]
+    assert params.task("ner").training.mention_replacement == 0.5
+    with pytest.raises(SeqlabError, match=r"expected: ner or pos or chunk\n  received: 'chunks'"):
+        params.task("chunks")
 
 
 def test_all_problems_are_reported_at_once(values):
@@ -126,7 +157,7 @@ def test_settings_for_one_device_alone_are_refused_with_a_strategy(values, name,
         ("ner.training.epochs", "3", r"ner\.training\.epochs: .*valid integer.* \(received '3'\)"),
         ("ner.training.learning_rate", "0.1", r"learning_rate: .*valid number.* \(received '0.1'\)"),
         ("tasks", ["ner", "ner"], r"tasks contains a task twice, received \['ner', 'ner'\]"),
-        ("tasks", ["ner; touch x"], r"tasks\.0: Input should be 'ner' or 'pos'"),
+        ("tasks", ["ner; touch x"], r"tasks\.0: String should match pattern"),
     ],
 )
 def test_a_value_of_another_type_is_refused(values, name, value, message):
@@ -150,6 +181,6 @@ def test_a_file_in_latin_1_is_refused(tmp_path):
 
 def test_a_power_of_ten_without_a_point_is_a_number(tmp_path):
     path = tmp_path / "params.yaml"
-    text = PARAMS.read_text(encoding="utf-8").replace("learning_rate: 0.001 ", "learning_rate: 1e-3 ")
+    text = PARAMS.read_text(encoding="utf-8").replace("learning_rate: 0.001\n", "learning_rate: 1e-3\n")
     path.write_text(text, encoding="utf-8")
-    assert load_params(path).ner.training.learning_rate == 0.001
+    assert load_params(path).task("ner").training.learning_rate == 0.001

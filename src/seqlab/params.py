@@ -264,26 +264,33 @@ class TaskParams(Section):
         return self
 
 
-TaskName = Literal["ner", "pos"]
+TaskName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+
+DEFAULTED = ("auxiliary", "embedder", "training")
+"""The parts of a task's section that take what they do not contain from the section `defaults`."""
 
 
 class Params(Section):
-    """All of params.yaml."""
+    """All of params.yaml, with the defaults filled in."""
 
     corpus: CorpusParams
     tasks: Annotated[list[TaskName], Field(min_length=1)]
-    """the tasks to run; a corpus with one tag column runs with one task"""
+    """the tasks to run, each with a section of its own; letters, digits, `_` and `-`"""
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     """fixes initial weights, data order and dropout"""
     device: Literal["auto", "cpu", "gpu"]
     """`auto` uses a GPU if one is visible; `gpu` fails without one"""
-    ner: TaskParams
-    pos: TaskParams
+    sections: dict[TaskName, TaskParams]
 
     @model_validator(mode="after")
-    def _tasks_differ(self) -> Params:
+    def _tasks_have_sections(self) -> Params:
         if len(set(self.tasks)) < len(self.tasks):
             raise ValueError(f"tasks contains a task twice, received {self.tasks}")
+        for name in self.tasks:
+            if name not in self.sections:
+                raise ValueError(
+                    f"tasks contains {name}, which has no section; docs/tasks.md shows how to add a task"
+                )
         return self
 
     def task(self, name: str) -> TaskParams:
@@ -292,16 +299,22 @@ class Params(Section):
         Raises:
             SeqlabError: there is no such task.
         """
-        if name not in ("ner", "pos"):
-            raise SeqlabError("unknown task", where="tasks", expected="ner or pos", received=repr(name))
-        section: TaskParams = getattr(self, name)
-        return section
+        if name not in self.sections:
+            raise SeqlabError(
+                "unknown task",
+                where="params.yaml",
+                expected=" or ".join(self.sections),
+                received=repr(name),
+                remedy="docs/tasks.md shows how to add a task",
+            )
+        return self.sections[name]
 
 
 class _Loader(yaml.SafeLoader):
     """YAML without duplicate keys, in which `1e-3` is a number, as for DVC."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
         found: set[Any] = set()
         for key, _ in node.value:
             if key.value in found:
@@ -310,7 +323,7 @@ class _Loader(yaml.SafeLoader):
                     None, None, f"the key {key.value!r} occurs twice", mark
                 )
             found.add(key.value)
-        return super().construct_mapping(node, deep)
+        return node
 
 
 _Loader.add_implicit_resolver(
@@ -319,25 +332,62 @@ _Loader.add_implicit_resolver(
 
 
 def parse_params(values: Any, *, where: str = "params.yaml") -> Params:
-    """Check plain values against the schema.
+    """Fill in the defaults of plain values, and check the result against the schema.
 
     Raises:
         SeqlabError: names every parameter that is missing, unknown or out of range.
     """
+    filled, problems = _fill_in_defaults(values) if isinstance(values, dict) else (values, {})
     try:
-        return Params.model_validate(values)
+        params = Params.model_validate(filled)
     except ValidationError as error:
-        lines = []
         for problem in error.errors():
-            name = ".".join(str(part) for part in problem["loc"] if part not in _ENCODER_TYPES)
+            place = [str(part) for part in problem["loc"] if part not in _ENCODER_TYPES]
+            if place[:1] == ["sections"]:
+                place = _where_written(values, place[1:])
             got = "" if problem["type"] in ("missing", "value_error") else f" (received {problem['input']!r})"
-            lines.append(f"{name or 'params'}: {problem['msg']}{got}")
+            problems.setdefault(".".join(place) or "params", f"{problem['msg']}{got}")
+    if problems:
         raise SeqlabError(
-            f"{len(lines)} invalid parameter{'s' if len(lines) > 1 else ''}",
+            f"{len(problems)} invalid parameter{'s' if len(problems) > 1 else ''}",
             where=where,
-            received="\n    ".join(lines),
+            received="\n    ".join(f"{name}: {message}" for name, message in problems.items()),
             remedy="correct params.yaml; docs/parameters.md describes every parameter",
-        ) from None
+        )
+    return params
+
+
+def _fill_in_defaults(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values with the tasks' sections, completed, in `sections`, and messages by parameter."""
+    problems: dict[str, str] = {}
+    defaults = values.get("defaults")
+    if not isinstance(defaults, dict) or set(defaults) != set(DEFAULTED):
+        problems["defaults"] = f"must contain {', '.join(DEFAULTED)}, which may be {{}}"
+    filled: dict[str, Any] = {"sections": {}}
+    for name, section in values.items():
+        if name in Params.model_fields and name != "sections":
+            filled[name] = section
+        elif name == "defaults":
+            continue
+        elif not isinstance(section, dict) or "column" not in section:
+            problems[name] = "unknown parameter; the section of a task contains `column`"
+        else:
+            filled["sections"][name] = section = dict(section)
+            for part in DEFAULTED:
+                own, default = section.get(part), (defaults or {}).get(part)
+                if part not in section:  # DVC needs the key
+                    problems[f"{name}.{part}"] = "missing; {} takes all of it from defaults"
+                elif isinstance(own, dict) and isinstance(default, dict):
+                    section[part] = {**default, **own}
+    return filled, problems
+
+
+def _where_written(values: dict[str, Any], place: list[str]) -> list[str]:
+    """Return where the user wrote a parameter of a task's section: there, or in `defaults`."""
+    task, part, *rest = (*place, "", "")
+    own, default = values[task].get(part), (values.get("defaults") or {}).get(part)
+    is_inherited = isinstance(own, dict) and isinstance(default, dict) and rest[0] in set(default) - set(own)
+    return ["defaults", *place[1:]] if is_inherited else place
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 
 import mlflow
@@ -22,7 +23,7 @@ def test_every_stage_writes_its_outputs(small_run):
         *(
             f"metrics/{task}/{name}.json"
             for task in TASKS
-            for name in ("corpus", "train", "evaluate", "export")
+            for name in ("corpus", "train", "evaluate", "scores", "export")
         ),
         *(f"data/predictions/{task}/{split}.conll" for task in TASKS for split in ("dev", "test")),
     ]
@@ -98,12 +99,15 @@ def test_a_second_repro_runs_nothing(small_run):
 @pytest.mark.parametrize(
     ("changes", "stages"),
     [
-        ({"ner.training.learning_rate": 0.5}, {"train@ner"}),
+        ({"ner.training.learning_rate": 0.5}, {"train@ner", "evaluate@ner", "export@ner"}),
         ({"pos.encoder.units": 4}, {"train@pos"}),
-        ({"ner.auxiliary.weight": 0.7}, {"train@ner"}),
-        ({"pos.auxiliary.columns": []}, {"prepare@pos"}),
+        ({"ner.auxiliary.weight": 0.7}, {"prepare@ner", "train@ner"}),
         ({"corpus.sample.seed": 99}, {"download"}),
         ({"ner.embedder.min_count": 3}, {"prepare@ner", "train@ner"}),
+        (
+            {"defaults.embedder.dropout": 0.3},
+            {f"{stage}@{task}" for stage in ("prepare", "train") for task in TASKS},
+        ),
         ({"seed": 1}, {f"{stage}@{task}" for stage in ("train", "evaluate") for task in TASKS}),
     ],
 )
@@ -155,6 +159,24 @@ def test_a_result_restored_from_the_cache_names_its_run(small_run):
     shutil.rmtree(small_run.folder / "models" / "pos")
     assert "Running stage" not in small_run.run("dvc", "repro")
     assert small_run.json("models/pos/run.json") == run
+
+
+def test_tables_of_metrics_have_two_scores_for_each_task_and_fit_a_terminal(small_run):
+    expected = {"ner": "span_f1", "pos": "token_accuracy"}
+    shown = json.loads(small_run.run("dvc", "metrics", "show", "--json"))
+    files = {path: file["data"] for path, file in shown[""]["data"].items()}
+    assert files == {
+        f"metrics/{task}/scores.json": small_run.json(f"metrics/{task}/scores.json") for task in TASKS
+    }
+    for task, name in expected.items():
+        scores = small_run.json(f"metrics/{task}/evaluate.json")
+        assert files[f"metrics/{task}/scores.json"] == {
+            task: {split: {name: scores[split][name]} for split in ("dev", "test")}
+        }
+    for command in (["metrics", "show"], ["exp", "show", "--only-changed"]):
+        lines = small_run.run("dvc", *command).splitlines()
+        assert "ner.test.span_f1" in "".join(lines)
+        assert max(map(len, lines)) <= 120
 
 
 def test_plots_are_drawn(small_run):

@@ -32,7 +32,7 @@ def task(**embedder):
     values = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
     none = REPOSITORY / "data/vectors/none.txt"
     values["ner"]["embedder"] |= {"min_count": 1, "max_token_length": 4, "vectors": str(none)} | embedder
-    return parse_params(values).ner
+    return parse_params(values).task("ner")
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def test_an_incomplete_column_of_conllu_is_left_out(tmp_path, caplog):
     values = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
     values["pos"]["embedder"]["vectors"] = str(REPOSITORY / "data/vectors/none.txt")
     caplog.set_level("WARNING", logger="seqlab")
-    report = prepare_task(tmp_path / "raw", tmp_path / "prepared", task=parse_params(values).pos)
+    report = prepare_task(tmp_path / "raw", tmp_path / "prepared", task=parse_params(values).task("pos"))
     reason = f"a token has no tag ({path}, line 3)"
     assert report["auxiliary_columns_left_out"] == {"xpos": reason}
     assert f"auxiliary column xpos is not learned beside upos: {reason}" in caplog.text

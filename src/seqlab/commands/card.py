@@ -12,7 +12,7 @@ from seqlab.tracking.same_run import warn_of_mixed_runs
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("card", help="print a tagger's model card (Markdown)")
-    parser.add_argument("--task", choices=("ner", "pos"), default="ner", help="default: ner")
+    parser.add_argument("--task", metavar="TASK", default="ner", help="default: ner")
     parser.add_argument("--model", metavar="FOLDER", help="an export's folder (default: models/TASK/export)")
     parser.set_defaults(run=run)
 

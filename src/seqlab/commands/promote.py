@@ -18,7 +18,7 @@ def add_parser(subparsers: Any) -> None:
         "`candidate`. This command moves the alias `champion` to it, for "
         "`seqlab tag --model models:/seqlab-TASK@champion`. Scores on test are shown and choose nothing.",
     )
-    parser.add_argument("--task", choices=("ner", "pos"), default="ner", help="default: ner")
+    parser.add_argument("--task", metavar="TASK", default="ner", help="default: ner")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--version", default=CANDIDATE, help="an alias or a number (default: candidate)")
     which.add_argument(

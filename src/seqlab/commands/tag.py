@@ -33,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--ray", metavar="ADDRESS", help="tag a folder on a Ray cluster: its HOST:PORT, or auto"
     )
-    parser.add_argument("--task", choices=("ner", "pos"), help="default: ner, or the task of --model")
+    parser.add_argument("--task", metavar="TASK", help="default: ner, or the task of --model")
     parser.add_argument(
         "--model",
         metavar="MODEL",

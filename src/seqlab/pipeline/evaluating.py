@@ -37,6 +37,12 @@ class EvaluatedTask:
     confusion: list[dict[str, Any]]
     bars: list[dict[str, Any]]
 
+    @property
+    def main_scores(self) -> dict[str, dict[str, float]]:
+        """By split, the score that compares trainings: `span_f1`, or `token_accuracy` without spans."""
+        name = "span_f1" if "span_f1" in self.scores["test"] else "token_accuracy"
+        return {split: {name: scores[name]} for split, scores in self.scores.items()}
+
 
 def evaluate_task(
     prepared: Path, model: Path, predictions: Path, *, task: TaskParams, seed: int

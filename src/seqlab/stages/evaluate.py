@@ -18,7 +18,7 @@ logger = logging.getLogger("seqlab.stages")
 
 
 def evaluate(task: str) -> None:
-    """Write data/predictions/TASK and metrics/TASK/{evaluate.json,scores.csv,confusion.csv}."""
+    """Write data/predictions/TASK and metrics/TASK/{evaluate,scores}.json and {scores,confusion}.csv."""
     params = load_params()
     logger.info("loading the %s tagger", task)
     select_device("cpu" if params.device == "cpu" else "auto")
@@ -32,6 +32,7 @@ def evaluate(task: str) -> None:
     )
     run = read_run_json(models / "run.json")
     write_json(metrics / "evaluate.json", {**evaluated.scores, "run_id": run["run_id"]})
+    write_json(metrics / "scores.json", {task: evaluated.main_scores})
     write_csv(metrics / "scores.csv", evaluated.bars)
     write_csv(metrics / "confusion.csv", evaluated.confusion)
     corpus = json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))
