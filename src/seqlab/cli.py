@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from seqlab.credentials import protect_output, without_credentials
 from seqlab.errors import SeqlabError, disk_error
 
-COMMANDS = ("summary", "ui", "check", "convert", "corpora", "tag", "card", "promote", "replay", "verify")
+COMMANDS = (
+    "summary", "ui", "check", "convert", "corpora", "errors", "tag", "card", "promote", "replay", "verify",
+)  # fmt: skip
 
 
 def build_parser() -> argparse.ArgumentParser:
