@@ -9,6 +9,11 @@ from typing import Any
 from seqlab.params import load_params
 from seqlab.pipeline.error_pages import write_errors_of
 
+EXAMPLES = (
+    "seqlab errors",
+    "seqlab errors pos --against /data/baseline/predictions/pos --output changed.html",
+)
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
