@@ -31,7 +31,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--against", type=Path, metavar="PATH", help="the predictions of another run on the same sentences"
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", default=Path("errors.html"))
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", default=Path("errors.html"), help="default: errors.html"
+    )
     parser.set_defaults(run=run)
 
 
