@@ -15,7 +15,7 @@ from seqlab.stages import configure_logging
 
 COMMANDS = (
     "summary", "ui", "check", "convert", "corpora", "tag", "evaluate", "card", "promote",
-    "replay", "verify", "completion",
+    "errors", "replay", "verify", "quick", "completion",
 )  # fmt: skip
 
 

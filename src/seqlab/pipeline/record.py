@@ -144,6 +144,7 @@ def record_evaluation(
         per_type = evaluated.scores["test"].get("per_type", {})
         run.log_metrics({f"test_span_f1/{name}": row["span_f1"] for name, row in per_type.items()})
         run.log_artifact(metrics / "evaluate.json")
+        run.log_artifact(metrics / "errors.html")
         run.log_figure(confusion_figure(evaluated.confusion, title=title), f"{_PLOTS}/confusion.png")
         bars = _by_group(evaluated.bars, key="entity_type" if per_type else "tag")
         run.log_figure(span_scores_figure(bars, title=title), f"{_PLOTS}/scores.png")

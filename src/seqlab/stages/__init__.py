@@ -55,7 +55,7 @@ def run_stage(stage: Callable[..., None], *names: str) -> int:
     except SeqlabError as error:
         print(f"error: {without_credentials(str(error))}", file=sys.stderr)
         return 1
-    except OSError as error:
+    except Exception as error:
         if (full := disk_error(error)) is None:
             raise
         print(f"error: {without_credentials(str(full))}", file=sys.stderr)
