@@ -69,3 +69,11 @@ def test_completion_scripts(shell, capsys, tmp_path):
     if program := shutil.which(shell):
         (tmp_path / "script").write_text(script)
         subprocess.run([program, "-n", tmp_path / "script"], check=True, timeout=60)
+
+
+def test_a_reader_that_ends_early_is_no_error():
+    command = [sys.executable, "-m", "seqlab", "corpora"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        process.wait(60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -70,9 +71,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     protect_output()
     try:
         status: int = parsed.run(parsed)
+        sys.stdout.flush()
     except SeqlabError as error:
         print(f"error: {without_credentials(str(error))}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # what reads the output, such as `head`, has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit must not fail
+        return 0
     except OSError as error:
         if (full := disk_error(error)) is None:
             raise

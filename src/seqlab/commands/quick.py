@@ -18,6 +18,8 @@ from seqlab.errors import SeqlabError
 from seqlab.params import load_params
 from seqlab.stages import configure_logging
 
+EXAMPLES = ("seqlab quick", "seqlab quick pos --sentences 1000 --folder /tmp/quick")
+
 STAGES = ("download", "prepare", "train", "evaluate", "export")
 
 
@@ -28,7 +30,6 @@ def add_parser(subparsers: Any) -> None:
         description="Runs the five stages with the model of params.yaml on a small sample corpus, without "
         "DVC and in one process, which imports libraries once. Models, metrics and the MLflow store are in "
         "a folder of their own, and no file of the repository changes.",
-        epilog="example: seqlab quick pos --sentences 1000 --folder /tmp/quick",
     )
     parser.add_argument("task", nargs="?", metavar="TASK", help="default: the first of params.yaml")
     parser.add_argument("--sentences", type=int, default=400, help="size of the sample (default: 400)")

@@ -91,19 +91,15 @@ def run(args: argparse.Namespace) -> int:
     )
     is_terminal = sys.stdout.isatty()
     colours = args.format == "text" and is_terminal and "NO_COLOR" not in os.environ
-    try:
-        num_texts, num_invalid = tag_stream(
-            tagger.form,
-            _lines(args.files),
-            tag_format=tag_format(args.format, colours=colours, title=f"seqlab {tagger.task}"),
-            out=sys.stdout,
-            tokenized=args.tokenized,
-            interactive=args.files in ([], [STDIN]) and sys.stdin.isatty(),
-            show_progress=_shows_progress() and not is_terminal,
-        )
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit must not fail
-        return 0
+    num_texts, num_invalid = tag_stream(
+        tagger.form,
+        _lines(args.files),
+        tag_format=tag_format(args.format, colours=colours, title=f"seqlab {tagger.task}"),
+        out=sys.stdout,
+        tokenized=args.tokenized,
+        interactive=args.files in ([], [STDIN]) and sys.stdin.isatty(),
+        show_progress=_shows_progress() and not is_terminal,
+    )
     if not num_texts and not num_invalid:
         raise SeqlabError(
             "there is no text to tag",
