@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--predictions", action="store_true", help="the files have the columns token, gold and predicted"
     )
-    parser.add_argument("--task", help="default: ner, or the task of --model")
+    parser.add_argument("--task", metavar="TASK", help="default: ner, or the task of --model")
     parser.add_argument(
         "--model",
         metavar="MODEL",
