@@ -268,10 +268,22 @@ def test_a_long_list_is_drawn_as_far_as_it_is_read(browser, tmp_path):
     assert numbers(browser) == ["5,000"]
 
 
+def test_a_narrow_window_begins_with_the_sentences(browser, page):
+    browser.open(page, width=800)
+    kinds = "document.getElementById('kinds').checkVisibility()"
+    assert browser.run("document.querySelector('#list > li').getBoundingClientRect().bottom") < 500
+    assert not browser.run(kinds)
+    browser.run("document.querySelector('summary').click()")
+    assert browser.run(kinds)
+    browser.open(page)
+    assert browser.run(kinds)
+
+
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1400, 800, 360])
 def test_text_stands_out_and_fits_in_both_themes(browser, comparison, dark, width):
     browser.open(comparison, width=width, dark=dark)
+    browser.run("document.getElementById('filters').open = true")
     ratios = browser.run("""(() => {
         const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
         const rgb = colour => {
