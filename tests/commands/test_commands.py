@@ -84,6 +84,18 @@ def test_check_reads_its_columns_from_the_parameters_and_tells_every_problem(rep
     assert main(["check", str(good), "--columns", "token,upos", "--separator", "space"]) == 0
 
 
+def test_check_finds_the_columns_that_contain_spans(repository, capsys):
+    for name in ("a/a.conll", "a.conll"):
+        path = repository / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("a\tNOUN\tB-NP\nb\tNOUN\tI-VP\n\n", encoding="utf-8")
+        given = str(path.parent if "/" in name else path)
+        assert main(["check", given, "--columns", "token,pos,chunk"]) == 1
+        assert "invalid transition in column chunk (IOB2)" in capsys.readouterr().out
+        assert main(["check", given, "--columns", "token,pos,chunk", "--span-columns", "pos"]) == 1
+        assert "invalid tag in column pos (IOB2)" in capsys.readouterr().out
+
+
 def test_corpora_lists_and_searches(repository, capsys):
     assert main(["corpora"]) == 0
     text = capsys.readouterr().out

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -99,6 +100,19 @@ def test_damaged_files(tmp_path, reading, content):
     (tmp_path / "a.arrow").write_text(content)
     with pytest.raises(CorpusError, match=r"a.arrow: the file cannot be read"):
         list(read_dataset(tmp_path / "a.arrow", reading))
+
+
+@pytest.mark.parametrize("new", [pa.ipc.new_stream, pa.ipc.new_file])
+def test_flipped_bits_end_in_records_or_an_error(tmp_path, reading, new):
+    folder = write_split(tmp_path / "train", table(), new)
+    (file,) = folder.glob("*.arrow")
+    content = file.read_bytes()
+    for position in range(0, len(content), 7):
+        damaged = bytearray(content)
+        damaged[position] ^= 255
+        file.write_bytes(damaged)
+        with suppress(CorpusError):
+            list(read_dataset(folder, reading))
 
 
 def test_a_folder_without_data(tmp_path, reading):

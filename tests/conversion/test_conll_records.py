@@ -15,10 +15,11 @@ def test_columns_comments_and_errors(read):
 
 
 def test_conllu(read):
-    text = "# text = a\n1\ta\t_\tNOUN\tNN\t_\t0\troot\t_\t_\n"
+    text = "# sent_id = s1\n# text = a\n1\ta\t_\tNOUN\tNN\t_\t0\troot\t_\t_\n"
     layout = ConllLayout(("token", "ner"))
     (record,), _, _ = read(lambda path, _: read_conll(path, layout), "a.conllu.gz".removesuffix(".gz"), text)
-    assert (record.columns, record.text) == ({"upos": ("NOUN",), "xpos": ("NN",)}, "a")
+    assert record.columns == {"upos": ("NOUN",), "xpos": ("NN",)}
+    assert (record.text, record.id) == ("a", "s1")
 
 
 def test_predictions(tmp_path):

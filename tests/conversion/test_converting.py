@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import yaml
 
 from seqlab.conversion.converting import convert_files, find_sources
 from seqlab.conversion.summary import format_conversions, format_parameters
+from seqlab.corpora.own_files import copy_files
 from seqlab.corpus.conll import ConllLayout
+from seqlab.corpus.splits import read_split
 from seqlab.errors import CorpusError
 from seqlab.params import FilesParams
 
@@ -121,6 +124,23 @@ def test_the_input_is_not_overwritten():
     Path("empty").mkdir()
     with pytest.raises(CorpusError, match="the folder has no files"):
         find_sources([Path("empty")])
+
+
+@pytest.mark.timeout(30)
+def test_a_named_pipe_is_an_error_and_nothing_waits():
+    os.mkfifo("a.json")
+    with pytest.raises(CorpusError, match=r"a.json: this is not a regular file"):
+        find_sources([Path("a.json")])
+
+
+def test_the_result_is_read_as_a_corpus():
+    spans = [[0, 11, "PER"], [15, 21, "LOC"]]
+    Path("train.jsonl").write_text(json.dumps({"text": "Marie Curie,\tin\nWarsaw.", "label": spans}) + "\n")
+    (train, test) = convert("train.jsonl", "test.jsonl", output="out")
+    params = yaml.safe_load(format_parameters([train, test], tag_scheme="IOB2"))
+    copy_files(Path("raw"), **params["corpus"]["files"])
+    sentences = list(read_split(Path("raw"), "test", tag_column="ner"))
+    assert [sentence.tags for sentence in sentences] == [("B-PER", "I-PER")]
 
 
 def test_memory_does_not_grow_with_the_file(monkeypatch):

@@ -107,7 +107,19 @@ def test_json(records, is_array):
         (
             "a.json",
             "json",
-            ['{"text":', '"a"', "}", "[", "]", ",", "\n", '"spans":[[0,1,"X"]]', "\xff", "\ufeff"],
+            [
+                '{"text":"a","spans":[]}\n',
+                '{"text":',
+                '"a"',
+                "}",
+                "[",
+                "]",
+                ",",
+                "\n",
+                '"spans":[[0,1,"X"]]',
+                "\xff",
+                "\ufeff",
+            ],
         ),
     ],
 )

@@ -201,6 +201,18 @@ def test_a_file_in_another_layout_is_one_error_with_the_settings_that_fit(
     assert lines([checked])[-1].startswith("1 error, ")
 
 
+def test_columns_of_another_number_are_named_by_what_they_contain(check):
+    text = "".join(
+        f"{i % 3 + 1}\tword{i}\t{'NOUN' if i % 2 else 'VERB'}\t{'B-PER' if i == 4 else 'O'}\n"
+        for i in range(40)
+    )
+    (checked,) = check(text)
+    (error,) = checked.errors.listed
+    assert error.remedy == (
+        "list the 4 columns in corpus.files.columns (or --columns), for example _,token,_,ner"
+    )
+
+
 def test_a_few_lines_that_fit_do_not_hide_another_layout(check):
     first, _ = check("From ADP O\n" * 50 + "a\tO\n\n", "b\tO\n")
     (error,) = first.errors.listed
@@ -313,6 +325,15 @@ def test_other_formats_are_recognised_with_the_command_that_converts_them(
     (checked,) = check_files([given], layout=ConllLayout(("token", "ner")), tag_schemes={})
     (error,) = checked.errors.listed
     assert (error.what, error.remedy) == (f"this is {title}, not CoNLL", command)
+
+
+def test_the_current_folder_is_recognised_too(tmp_path, monkeypatch):
+    (tmp_path / "letters").mkdir()
+    monkeypatch.chdir(tmp_path / "letters")
+    Path("a.ann").write_text("")
+    (checked,) = check_files(["."], layout=ConllLayout(("token", "ner")), tag_schemes={})
+    (error,) = checked.errors.listed
+    assert error.remedy == f"seqlab convert {tmp_path}/letters --output {tmp_path}/letters.conll"
 
 
 def test_json_lines_are_recognised_under_another_name(check):

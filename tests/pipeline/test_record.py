@@ -133,7 +133,7 @@ def test_names_have_the_experiment_or_commit_and_what_differs(tmp_path, monkeypa
     git("init")
     first = commit()
     assert train() == f"{first} transformer-crf"
-    values["ner"]["training"]["learning_rate"] = 0.005
+    values["ner"].setdefault("training", {})["learning_rate"] = 0.005
     assert train() == f"{first} learning_rate=0.005"
     values["seed"] = 7
     monkeypatch.setenv("DVC_EXP_NAME", "dozy-lark")

@@ -9,6 +9,8 @@ from typing import Any
 from seqlab.serving.export_config import read_export_config
 from seqlab.tracking.same_run import warn_of_mixed_runs
 
+EXAMPLES = ("seqlab card", "seqlab card --task pos", "seqlab card --model models/ner/export > card.md")
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("card", help="print a tagger's model card (Markdown)")

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from seqlab.corpora.own_files import find_span_columns
 from seqlab.corpus.check_report import format_report
 from seqlab.corpus.checking import check_files
 from seqlab.corpus.conll import ConllLayout
+from seqlab.corpus.file_formats import suffix_of
 from seqlab.corpus.findings import MAX_PER_KIND
+from seqlab.errors import SeqlabError
 from seqlab.params import load_params
+
+EXAMPLES = (
+    "seqlab check train.conll dev.conll test.conll",
+    "seqlab check data --columns token,ner --separator space --tag-scheme BIOES",
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -23,7 +32,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--columns", help="names in order, for example token,upos,ner")
     parser.add_argument("--separator", help="between columns: tab, space or whitespace")
     parser.add_argument("--tag-scheme", help="scheme of the span columns: IOB1, IOB2 or BIOES")
-    parser.add_argument("--span-columns", default="ner", help="columns whose tags are spans (default: ner)")
+    parser.add_argument(
+        "--span-columns",
+        help="columns whose tags are spans (default: ner, and those that contain spans in the first file)",
+    )
     parser.add_argument(
         "--max",
         type=int,
@@ -46,8 +58,20 @@ def run(args: argparse.Namespace) -> int:
         defaults.comment_prefix if defaults else "# ",
     )
     scheme = args.tag_scheme or (defaults.tag_scheme if defaults else "IOB2")
-    spans = [column for column in args.span_columns.split(",") if column in columns]
+    given = args.span_columns.split(",") if args.span_columns else _span_columns(args.files[0], layout)
+    spans = [column for column in columns if column in given]
     schemes, most = dict.fromkeys(spans, scheme), max(args.max, 1)
     files = check_files(args.files, layout=layout, tag_schemes=schemes, max_per_kind=most)
     print(format_report(files, max_per_kind=most))
     return 1 if any(checked.errors.counts for checked in files) else 0
+
+
+def _span_columns(name: str, layout: ConllLayout) -> list[str]:
+    """Return `ner` and the columns that prepare would read as spans."""
+    path = Path(name)
+    if path.is_dir():
+        path = next((file for file in sorted(path.iterdir()) if file.is_file()), path)
+    with suppress(SeqlabError):  # the check reports it
+        if suffix_of(path) != ".conllu":
+            return ["ner", *find_span_columns(path, layout, name)]
+    return ["ner"]

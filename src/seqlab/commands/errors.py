@@ -9,6 +9,11 @@ from typing import Any
 from seqlab.params import load_params
 from seqlab.pipeline.error_pages import write_errors_of
 
+EXAMPLES = (
+    "seqlab errors",
+    "seqlab errors pos --against /data/baseline/predictions/pos --output changed.html",
+)
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
@@ -26,7 +31,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--against", type=Path, metavar="PATH", help="the predictions of another run on the same sentences"
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", default=Path("errors.html"))
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", default=Path("errors.html"), help="default: errors.html"
+    )
     parser.set_defaults(run=run)
 
 

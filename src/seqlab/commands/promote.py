@@ -9,6 +9,8 @@ from typing import Any
 from seqlab.tracking.registry import CANDIDATE, promote
 from seqlab.tracking.same_run import warn_of_mixed_runs
 
+EXAMPLES = ("seqlab promote --task ner", "seqlab promote --task ner --version 3 --force")
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(

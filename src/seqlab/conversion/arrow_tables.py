@@ -24,7 +24,7 @@ def find_splits(path: Path) -> dict[str, Path]:
     """
     listing = path / "dataset_dict.json"
     if not listing.is_file():
-        return {path.name: path}
+        return {path.resolve().name: path}
     names = _read_json(listing).get("splits")
     if not isinstance(names, list) or not names or not all(_is_name(name) for name in names):
         raise CorpusError("the splits cannot be read", file=str(listing), received=repr(names)[:200])
@@ -47,7 +47,7 @@ def read_dataset(path: Path, reading: Reading) -> Records:
         files = [path / str(name) for name in names]
     else:
         files = sorted(path.glob("*.arrow"))
-    if not files:
+    if not files or not all(file.is_file() for file in files):
         raise CorpusError(
             "the dataset has no Arrow files", file=str(path), expected="data-00000-of-00001.arrow"
         )
@@ -79,7 +79,7 @@ def _read_rows(path: Path, features: Mapping[str, Any], reading: Reading) -> Rec
                 else:
                     if record is not None:
                         yield record
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise CorpusError("the file cannot be read", file=str(path), received=str(error)) from error
 
 
@@ -107,6 +107,7 @@ def _read_batches(path: Path) -> Iterator[tuple[int, Mapping[str, Any], list[dic
     features = _features(schema.metadata or {})
     row = 1
     for batch in batches:
+        batch.validate(full=True)  # offsets in a damaged file may point outside its buffers
         for start in range(0, batch.num_rows, _ROWS_TOGETHER):
             part = batch.slice(start, _ROWS_TOGETHER).select(names)
             yield row, features, part.to_pylist()

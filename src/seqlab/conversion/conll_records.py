@@ -13,10 +13,11 @@ from seqlab.errors import CorpusError
 from seqlab.evaluation.predictions import read_predictions
 
 TEXT_COMMENT, ID_COMMENT = "# text = ", "# id = "
+_UD_ID_COMMENT = "# sent_id = "
 
 
 def read_conll(path: Path, layout: ConllLayout) -> Records:
-    """Read a CoNLL or CoNLL-U file. A comment `# text = ` contains the text, and `# id = ` its id.
+    """Read a CoNLL or CoNLL-U file, with the comments `# text = ` and `# id = ` or `# sent_id = `.
 
     Yields:
         A record for each sentence of valid lines, and an error for each invalid line.
@@ -31,7 +32,7 @@ def read_conll(path: Path, layout: ConllLayout) -> Records:
         found = {
             start: comment.removeprefix(start)
             for comment in block.comments
-            for start in (TEXT_COMMENT, ID_COMMENT)
+            for start in (TEXT_COMMENT, ID_COMMENT, _UD_ID_COMMENT)
             if comment.startswith(start)
         }
         yield TokenRecord(
@@ -39,7 +40,7 @@ def read_conll(path: Path, layout: ConllLayout) -> Records:
             columns,
             block.file,
             block.lines[0],
-            found.get(ID_COMMENT, ""),
+            found.get(ID_COMMENT, found.get(_UD_ID_COMMENT, "")),
             found.get(TEXT_COMMENT, ""),
         )
 

@@ -98,12 +98,16 @@ def _find_sources(path: Path, source_format: str | None) -> list[Source]:
     if source_format in (None, "dataset") and is_dataset_folder(path):
         return [Source(name, folder, "dataset") for name, folder in find_splits(path).items()]
     if source_format in (None, "brat") and is_brat_folder(path):
-        return [Source(path.name, path, "brat")]
+        return [Source(path.resolve().name, path, "brat")]
     if path.is_dir():
         files = [file for file in sorted(path.iterdir()) if file.is_file() and not file.name.startswith(".")]
         if not files:
             raise CorpusError("the folder has no files", file=str(path), expected="files to convert")
         return [source for file in files for source in _find_sources(file, source_format)]
+    if not path.is_file():
+        raise CorpusError(
+            "this is not a regular file", file=str(path), expected="a file", remedy="check the path"
+        )
     return [Source(path.name.split(".")[0] or path.stem, path, source_format or _format_of(path))]
 
 

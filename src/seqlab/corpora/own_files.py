@@ -87,7 +87,9 @@ def copy_files(
         if tag_scheme is not None and not is_conllu:
             first = next(iter(files["train"]))
             scheme = canonical_tag_scheme(tag_scheme)
-            tag_schemes = dict.fromkeys(_span_columns(made / first, layout, files["train"][first]), scheme)
+            tag_schemes = dict.fromkeys(
+                find_span_columns(made / first, layout, files["train"][first]), scheme
+            )
         return write_manifest(
             made,
             name="files",
@@ -170,7 +172,7 @@ def _copy_split(made: Path, split: str, sources: Mapping[str, Path], is_conllu: 
     return copies
 
 
-def _span_columns(path: Path, layout: ConllLayout, display_name: str) -> list[str]:
+def find_span_columns(path: Path, layout: ConllLayout, display_name: str) -> list[str]:
     """Find the columns in which most tags at the start of the file look like spans."""
     names = [name for name in layout.columns if name not in ("token", "_")]
     looks_like_span = dict.fromkeys(names, 0)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from seqlab.corpus.blocks import Block, scan_blocks
-from seqlab.corpus.conll import SEPARATOR_NAMES, SEPARATORS, ConllLayout, find_layout
+from seqlab.corpus.conll import IGNORED_COLUMN, SEPARATOR_NAMES, SEPARATORS, ConllLayout, find_layout
 from seqlab.corpus.conllu import CONLLU_COLUMNS
 from seqlab.corpus.file_formats import JSON_LINES, foreign_format_error
 from seqlab.corpus.findings import CheckedFile
@@ -55,7 +56,9 @@ def describe_lines(
         name = SEPARATOR_NAMES[separator]
         settings.append(f"set corpus.files.separator to '{name}' (or --separator {name})")
     if width != len(layout.columns):
-        settings.append(f"list the {width} columns in corpus.files.columns (or --columns)")
+        guess = _guess_columns(path, replace(layout, separator=separator, columns=_numbered(width)))
+        example = f", for example {guess}" if guess else ""
+        settings.append(f"list the {width} columns in corpus.files.columns (or --columns){example}")
     if found == ("\t", len(CONLLU_COLUMNS)):
         settings = ["add .conllu to the file's name if it is CoNLL-U, or " + " and ".join(settings)]
     error = CorpusError(
@@ -127,18 +130,36 @@ def replace_foreign_tags(path: Path, layout: ConllLayout, column: str, checked: 
     del checked.schemes[column], checked.spans[column]
 
 
-def _find_span_column(path: Path, layout: ConllLayout) -> int | None:
-    """Return the index of the first column in which all tags at the start of the file look like spans."""
-    columns = tuple(f"{index}" for index in range(len(layout.columns)))
-    named = ("token", *columns[1:])
-    rows = [
-        row
-        for block in islice(scan_blocks(path, layout=replace(layout, columns=named)), _BLOCKS_LOOKED_AT)
-        if isinstance(block, Block)
-        for row in block.rows
+def _guess_columns(path: Path, layout: ConllLayout) -> str:
+    """Return names for the columns of a file with spans, such as `_,token,ner`, or an empty text."""
+    rows = _first_rows(path, layout)
+    values = [{row[index] for row in rows} for index in range(len(layout.columns))]
+    spans = next((index for index, tags in enumerate(values) if _are_spans(tags)), None)
+    others = [
+        index for index in range(len(values)) if index != spans and not all(map(str.isdigit, values[index]))
     ]
-    for index in range(len(columns)):
-        tags = {row[index] for row in rows}
-        if tags - {"O"} and find_unreadable_tag(sorted(tags)) is None:
-            return index
-    return None
+    if spans is None or not others:
+        return ""
+    token = max(others, key=lambda index: len(values[index]))
+    names = {token: "token", spans: "ner"}
+    return ",".join(names.get(index, IGNORED_COLUMN) for index in range(len(values)))
+
+
+def _find_span_column(path: Path, layout: ConllLayout) -> int | None:
+    """Return the index of the first column in which all tags at the start of the file are spans, or None."""
+    rows = _first_rows(path, replace(layout, columns=_numbered(len(layout.columns))))
+    columns = range(len(layout.columns))
+    return next((index for index in columns if _are_spans({row[index] for row in rows})), None)
+
+
+def _numbered(width: int) -> tuple[str, ...]:
+    return ("token", *map(str, range(1, width)))
+
+
+def _first_rows(path: Path, layout: ConllLayout) -> list[list[str]]:
+    blocks = islice(scan_blocks(path, layout=layout), _BLOCKS_LOOKED_AT)
+    return [row for block in blocks if isinstance(block, Block) for row in block.rows]
+
+
+def _are_spans(tags: Set[str]) -> bool:
+    return bool(tags - {"O"}) and find_unreadable_tag(sorted(tags)) is None

@@ -75,6 +75,7 @@ def foreign_format_error(path: Path, found: FileFormat) -> CorpusError:
     remedy = "save it as CSV, JSON Lines or CoNLL"
     if found.convertible:
         source = path.parent if suffix_of(path) == ".ann" else path
+        source = source if source.name not in ("", "..") else source.resolve()
         target = source.with_name(f"{source.name.split('.')[0]}.conll")
         if is_dataset_folder(source):
             target = source.with_name(f"{source.name}-conll")

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,6 @@ ABBREVIATIONS = tuple(
 )
 
 BEFORE_NUMBERS = tuple("no nos fig figs p pp vol vols ch sec art eq ext".split())  # noqa: SIM905
-
-CHARACTERS = [chr(code_point) for code_point in range(0x40000)]
-"""The first four planes: there are no letters, digits or punctuation beyond them."""
 
 _MORE_SPACES = "\u200b\ufeff"
 _WORD_PUNCTUATION = ".@#*/\\·_-‐‑"
@@ -65,13 +63,19 @@ def tokenizer_rules() -> dict[str, Any]:
     }
 
 
+@cache
+def characters() -> list[str]:
+    """Return the first four planes: there are no letters, digits or punctuation beyond them."""
+    return [chr(code_point) for code_point in range(0x40000)]
+
+
 def category_ranges(category: str) -> list[list[int]]:
     """Return the first and the last code point of each run of characters of a Unicode category.
 
     Args:
         category: a category (`Lu`) or the first letter of several (`L`).
     """
-    return ranges([i for i, c in enumerate(CHARACTERS) if unicodedata.category(c).startswith(category)])
+    return ranges([i for i, c in enumerate(characters()) if unicodedata.category(c).startswith(category)])
 
 
 def ranges(code_points: Sequence[int]) -> list[list[int]]:
@@ -87,7 +91,7 @@ def ranges(code_points: Sequence[int]) -> list[list[int]]:
 
 def token_kinds() -> np.ndarray:
     """Return the kind of each code point, int32 (n,); all from n - 1 on are WORD."""
-    kinds = np.array([_kind(c) for c in CHARACTERS], np.int32)
+    kinds = np.array([_kind(c) for c in characters()], np.int32)
     return kinds[: int(np.flatnonzero(kinds != WORD)[-1]) + 2]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seqlab.batching.features import character_class, fold_character
-from seqlab.text.tokenizer_rules import CHARACTERS
+from seqlab.text.tokenizer_rules import characters
 
 
 def normal_forms(*, lowercase: bool) -> np.ndarray:
@@ -13,14 +13,14 @@ def normal_forms(*, lowercase: bool) -> np.ndarray:
 
     Digits become 0 and, if `lowercase`, letters lower case. Code points from n on are not replaced.
     """
-    folded = [fold_character(c) if lowercase else c for c in CHARACTERS]
-    digits = [character_class(c) == "d" for c in CHARACTERS]
+    folded = [fold_character(c) if lowercase else c for c in characters()]
+    digits = [character_class(c) == "d" for c in characters()]
     return _replacements(["0" if digit else c for digit, c in zip(digits, folded, strict=True)])
 
 
 def shape_classes() -> np.ndarray:
     """Return the code point of each code point's `character_class`, int32 (n,); from n on it is its own."""
-    return _replacements([character_class(c) for c in CHARACTERS])
+    return _replacements([character_class(c) for c in characters()])
 
 
 def _replacements(characters: list[str]) -> np.ndarray:
