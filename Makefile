@@ -2,6 +2,7 @@
 # make ui      the MLflow UI (PORT=5000)               make gpu    set up .venv with CUDA libraries
 # make lock    renew the lock files (needs uv)         make clean  remove .venv and .venv-peers
 # make peers   set up .venv-peers with PyTorch and spaCy, for the benchmarks
+# make test-browser   tests of the page of errors in chromium, which must be installed
 
 VENV := .venv
 STAMP := $(VENV)/.complete
@@ -13,7 +14,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test ui gpu peers lock clean lint
+.PHONY: repro test test-browser ui gpu peers lock clean lint
 .DEFAULT_GOAL := repro
 
 repro: $(STAMP)
@@ -22,6 +23,9 @@ repro: $(STAMP)
 
 test: lint
 	python -m pytest -n 2
+
+test-browser: $(STAMP)
+	python -m pytest tests/browser
 
 lint: $(STAMP)
 	ruff check src tests benchmarks docs examples
