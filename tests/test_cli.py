@@ -38,6 +38,7 @@ def test_the_help_of_every_command_has_examples_that_parse(name, capsys):
         build_parser().parse_args([name, "--help"])
     text = capsys.readouterr().out
     examples = import_module(f"seqlab.commands.{name}").EXAMPLES
+    assert examples
     for example in examples:
         assert f"  {example}\n" in text
         command = example.rpartition("| ")[2].partition(" > ")[0]

@@ -123,7 +123,7 @@ def load(
 def find_export(model: str | PathLike[str] | None, *, task: str | None = None) -> Path:
     """Return the folder of an export, which may not exist; see `load`. A registered model is downloaded."""
     if model is None:
-        return Path("models") / (task or "ner") / "export"
+        return Path("models") / (task or default_task()) / "export"
     path = Path(model)
     if path.is_dir():
         return path / "export" if (path / "export" / "config.json").is_file() else path
@@ -133,6 +133,12 @@ def find_export(model: str | PathLike[str] | None, *, task: str | None = None) -
     from seqlab.tracking.registry import fetch_export
 
     return fetch_export(Path.cwd(), name)
+
+
+def default_task() -> str:
+    """Return the task that has an export below `models`, if it is the only one; else `ner`."""
+    exports = list(Path("models").glob("*/export"))
+    return exports[0].parent.name if len(exports) == 1 else "ner"
 
 
 def available_cores() -> int:

@@ -43,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
         module.add_parser(subparsers)
         command = subparsers.choices[name]
         command.formatter_class = argparse.RawDescriptionHelpFormatter
-        command.epilog = "\n  ".join(["examples:", *module.EXAMPLES])
+        command.epilog = "\n  ".join(["examples:", *getattr(module, "EXAMPLES", ())])
         _add_logging_options(command)
     return parser
 

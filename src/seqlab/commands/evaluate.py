@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from seqlab.api import Tagger, load, read_corpus, score
+from seqlab.api import Tagger, default_task, load, read_corpus, score
 from seqlab.corpus.sentence import Sentence
 from seqlab.errors import SeqlabError
 from seqlab.params import load_params
@@ -40,7 +40,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--predictions", action="store_true", help="the files have the columns token, gold and predicted"
     )
-    parser.add_argument("--task", help="default: ner, or the task of --model")
+    parser.add_argument(
+        "--task", metavar="TASK", help="default: that of --model, the only exported one, or ner"
+    )
     parser.add_argument(
         "--model",
         metavar="MODEL",
@@ -74,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _tag(args: argparse.Namespace) -> tuple[list[Sentence], list[Sentence], bool]:
     """Return the gold sentences, the same ones with predicted tags, and whether tags encode spans."""
-    warn_of_mixed_runs(Path(args.model or f"models/{args.task or 'ner'}"))
+    warn_of_mixed_runs(Path(args.model or f"models/{args.task or default_task()}"))
     tagger = load(args.model, task=args.task)
     defaults = load_params().corpus.files if Path("params.yaml").exists() else None
     column = args.column or tagger.config["corpus"]["column"]

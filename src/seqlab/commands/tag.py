@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.api import available_cores, find_export, load
+from seqlab.api import available_cores, default_task, find_export, load
 from seqlab.errors import SeqlabError
 from seqlab.serving.tagging.stream import tag_stream
 from seqlab.serving.tagging.tag_formats import FORMATS, tag_format
@@ -52,7 +52,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--ray", metavar="ADDRESS", help="tag a folder on a Ray cluster: its HOST:PORT, or auto"
     )
-    parser.add_argument("--task", metavar="TASK", help="default: ner, or the task of --model")
+    parser.add_argument(
+        "--task", metavar="TASK", help="default: that of --model, the only exported one, or ner"
+    )
     parser.add_argument(
         "--model",
         metavar="MODEL",
@@ -76,7 +78,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tag all lines. Return 1 if a line could not be tagged."""
-    warn_of_mixed_runs(Path(args.model or f"models/{args.task or 'ner'}"))
+    warn_of_mixed_runs(Path(args.model or f"models/{args.task or default_task()}"))
     if args.output or args.ray:
         return _tag_folder(args)
     for file in args.files:
