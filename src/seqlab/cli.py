@@ -10,7 +10,19 @@ from collections.abc import Sequence
 from seqlab.credentials import protect_output, without_credentials
 from seqlab.errors import SeqlabError, disk_error
 
-COMMANDS = ("summary", "ui", "check", "convert", "corpora", "tag", "card", "promote", "replay", "verify")
+COMMANDS = (
+    "summary",
+    "ui",
+    "check",
+    "compare",
+    "convert",
+    "corpora",
+    "tag",
+    "card",
+    "promote",
+    "replay",
+    "verify",
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
