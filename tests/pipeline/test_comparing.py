@@ -46,7 +46,7 @@ def test_the_report_of_two_results():
     ]
     (difference,) = table_with(blocks, "pair").rows
     assert difference[:3] == ("test", "B − A", "+0.2500")
-    assert difference[-1] == "a difference between these two trainings"
+    assert blocks[1] == Paragraph("B − A on test: span F1 +0.2500, a difference between these two trainings.")
     assert table_with(blocks, "type").rows == [
         ("LOC", "40", "0.7273", "0.8889 (+0.1616)"),
         ("PER", "40", "0.4000", "0.8571 (+0.4571)"),
@@ -79,7 +79,7 @@ def test_other_corpora_are_said_first_and_other_sentences_are_not_tested():
 def test_another_corpus_with_the_same_test_sentences_is_tested():
     blocks = compare_results([result("a", 3, 3), result("b", 3, 3, "d2")], task="ner")
     assert "A and B have the same sentences and gold tags on test." in texts(blocks)
-    assert table_with(blocks, "pair").rows[0][-1] == "no difference shown"
+    assert "B − A on test: span F1 +0.0000, no difference shown." in texts(blocks)
 
 
 def test_tags_that_are_not_spans():
@@ -110,7 +110,15 @@ def test_seeds_are_grouped_by_the_other_settings():
     assert [row[-2:] for row in table_with(blocks, "deviation").rows] == [("0.0161", "4"), ("0.0161", "4")]
     (difference,) = table_with(blocks, "p, seeds").rows
     assert difference[2] == "+0.1875"
-    assert difference[-2:] == ("0.0286", "a difference")
+    assert difference[-1] == "0.0286"
+    assert "B − A on test: span F1 +0.1875, a difference." in texts(blocks)
+    example = next(block for block in blocks if isinstance(block, Example))
+    assert example.title == "test sentence 12, better in B"
+    assert example.lines == [
+        ("gold", "PER: Ada Lovelace"),
+        ("A, seed 1", "LOC: Ada Lovelace"),
+        ("B, seed 1", "PER: Ada Lovelace"),
+    ]
 
 
 def test_a_seed_twice_in_a_group_is_refused():

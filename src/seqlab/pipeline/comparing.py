@@ -42,6 +42,11 @@ class Configuration:
         runs = [result.predictions.get(split, []) for result in self.results]
         return runs if all(runs) else []
 
+    def run_name(self, index: int) -> str:
+        """Return the letter, with the run's seed if there are several."""
+        seed = self.results[index].settings.get("seed")
+        return f"{self.letter}, seed {seed}" if len(self.results) > 1 else self.letter
+
 
 def compare_results(
     results: Sequence[StoredResult], *, task: str, group_seeds: bool = False, examples: int = 3
@@ -62,10 +67,10 @@ def compare_results(
         Configuration(chr(ord("A") + index) if index < 26 else f"#{index + 1}", group)
         for index, group in enumerate(groups)
     ]
-    blocks: list[Block] = [Heading(f"Comparison of {task}"), *_corpus_warnings(configurations)]
-    blocks += [_overview(configurations), *_differing_settings(configurations)]
     counts, measures = _count_splits(configurations)
-    blocks += _scores(configurations, counts, measures)
+    verdicts, scores = _scores(configurations, counts, measures)
+    blocks: list[Block] = [Heading(f"Comparison of {task}"), *_corpus_warnings(configurations)]
+    blocks += [*verdicts, _overview(configurations), *_differing_settings(configurations), *scores]
     for split in ("test", "dev"):
         if len(counts.get(split, {})) > 1:
             blocks += _types(configurations, split, measures[split], counts[split])
@@ -186,7 +191,9 @@ def _scores(
     configurations: Sequence[Configuration],
     counts: dict[str, dict[str, Counts]],
     measures: dict[str, Measure],
-) -> list[Block]:
+) -> tuple[list[Block], list[Block]]:
+    """Return what the tests say, in words, and the tables."""
+    verdicts: list[Block] = []
     scores, differences = [], []
     first = configurations[0]
     has_seeds = any(len(configuration.results) > 1 for configuration in configurations)
@@ -217,6 +224,8 @@ def _scores(
                 )
                 pair = f"{configuration.letter} − {first.letter}"
                 differences.append((split, pair, *_difference(difference, has_seeds)))
+                changed = f"{measures[split].name} {difference.difference:+.4f}"
+                verdicts.append(Paragraph(f"{pair} on {split}: {changed}, {difference.verdict}."))
     seeds = ("deviation", "seeds") if has_seeds else ()
     blocks: list[Block] = [
         Heading("Scores", level=2),
@@ -228,9 +237,9 @@ def _scores(
     ]
     if differences:
         over = ("p, sentences", "p, seeds") if has_seeds else ("p",)
-        header = ("split", "pair", "difference", "95 % interval", *over, "result")
+        header = ("split", "pair", "difference", "95 % interval", *over)
         blocks.append(Table(header, differences, (2, *range(4, 4 + len(over)))))
-    return blocks
+    return verdicts, blocks
 
 
 def _difference(found: Difference, has_seeds: bool) -> tuple[str, ...]:
@@ -240,7 +249,6 @@ def _difference(found: Difference, has_seeds: bool) -> tuple[str, ...]:
         _interval(found.low, found.high, sign="+"),
         f"{found.p_sentences:.4f}",
         *((p_runs,) if has_seeds else ()),
-        found.verdict,
     )
 
 
@@ -291,15 +299,21 @@ def _sentences(
                 f"{len(found.worse)} worse, {found.unchanged} unchanged."
             )
         )
-        pair = [configuration.runs(split)[0] for configuration in (first, other)]
+        errors = {c.letter: measure.errors(counts[c.letter]) for c in (first, other)}
         for kind, indices in (("better", found.better), ("worse", found.worse)):
             for index in indices[:limit]:
-                shown = [run[index] for run in pair]
-                names = ("gold", first.letter, other.letter)
-                tags = (shown[0].gold, shown[0].predicted, shown[1].predicted)
-                texts = _describe_tags(shown[0].tokens, tags, spans=measure is SPANS)
+                names, tags = ["gold"], [first.runs(split)[0][index].gold]
+                for configuration in (first, other):
+                    # Of several runs, those are shown whose errors differ most.
+                    shows_most_errors = (configuration is first) == (kind == "better")
+                    own = errors[configuration.letter][:, index]
+                    run = int(own.argmax() if shows_most_errors else own.argmin())
+                    names.append(configuration.run_name(run))
+                    tags.append(configuration.runs(split)[run][index].predicted)
+                tokens = first.runs(split)[0][index].tokens
+                texts = _describe_tags(tokens, tags, spans=measure is SPANS)
                 title = f"{split} sentence {index + 1}, {kind} in {other.letter}"
-                blocks.append(Example(title, " ".join(shown[0].tokens), list(zip(names, texts, strict=True))))
+                blocks.append(Example(title, " ".join(tokens), list(zip(names, texts, strict=True))))
     return blocks
 
 

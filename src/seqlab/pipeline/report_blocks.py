@@ -85,8 +85,8 @@ def print_blocks(blocks: Sequence[Block], console: Console) -> None:
             case Example(title, sentence, lines):
                 console.print(Text(f"\n{title}", style="dim"))
                 console.print(Text(f"  {sentence}"))
-                for name, text in lines:
-                    console.print(Text(f"    {name:<5} {text}"))
+                for line in _aligned(lines):
+                    console.print(Text(f"  {line}"))
 
 
 def to_markdown(blocks: Sequence[Block]) -> str:
@@ -108,7 +108,7 @@ def _markdown(blocks: Sequence[Block]) -> Iterator[str]:
             case Example(title, sentence, lines):
                 if not isinstance(blocks[index - 1], Example):
                     yield "<details><summary>Examples</summary>"
-                text = "\n".join([title, sentence, *(f"  {name:<5} {line}" for name, line in lines)])
+                text = "\n".join([title, sentence, *_aligned(lines)])
                 fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
                 yield f"{fence}text\n{text}\n{fence}"
                 if not isinstance((*blocks[index + 1 :], None)[0], Example):
@@ -152,6 +152,11 @@ def _html(block: Block) -> str:
             texts = "".join(f"<dt>{html.escape(n)}</dt><dd>{html.escape(text)}</dd>" for n, text in lines)
             caption = f"<figcaption>{html.escape(title)}</figcaption>"
             return f"<figure>{caption}{html.escape(sentence)}<dl>{texts}</dl></figure>"
+
+
+def _aligned(lines: Sequence[tuple[str, str]]) -> list[str]:
+    width = max((len(name) for name, _ in lines), default=0)
+    return [f"  {name:<{width}}  {text}" for name, text in lines]
 
 
 def _escape(text: str) -> str:
