@@ -1,11 +1,12 @@
 # make repro   set up .venv and run the pipeline       make test   lint, types, layering, tests
-# make quick   all stages of TASK=ner, at small size, in a folder and an MLflow store of their own
-# make ui      the MLflow UI on 127.0.0.1              make gpu    set up .venv with CUDA libraries
+# make ui      the MLflow UI (PORT=5000)               make gpu    set up .venv with CUDA libraries
 # make lock    renew the lock files (needs uv)         make clean  remove .venv and .venv-peers
 # make peers   set up .venv-peers with PyTorch and spaCy, for the benchmarks
+# make test-browser   tests of the page of errors in chromium, which must be installed
 
 VENV := .venv
 STAMP := $(VENV)/.complete
+PORT := 5000
 SUITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c '$(SUITS)' 2>/dev/null && { command -v "$$name"; break; }; done)
@@ -13,30 +14,27 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro quick test ui gpu peers lock clean lint
+.PHONY: repro test test-browser ui gpu peers lock clean lint
 .DEFAULT_GOAL := repro
 
 repro: $(STAMP)
 	dvc repro
 	@python -m seqlab.cli summary
 
-TASK ?= ner
-SMALL := corpus.name=sample corpus.sample.sentences=400 defaults.training.epochs=2 defaults.training.bucket_boundaries=4 \
-	$(TASK).encoder.num_layers=1
-quick: $(STAMP)
-	MLFLOW_TRACKING_URI=sqlite:///$(CURDIR)/.seqlab/quick.db dvc exp run --temp $(SMALL:%=-S %) export@$(TASK)
-
 test: lint
 	python -m pytest -n 2
 
+test-browser: $(STAMP)
+	python -m pytest tests/browser
+
 lint: $(STAMP)
-	ruff check src tests benchmarks docs
-	ruff format --check src tests benchmarks docs
+	ruff check src tests benchmarks docs examples
+	ruff format --check src tests benchmarks docs examples
 	mypy
 	lint-imports --no-cache --no-logo
 
 ui: $(STAMP)
-	python -m seqlab.cli ui
+	python -m seqlab.cli ui --port $(PORT)
 
 $(STAMP): requirements.lock pyproject.toml
 	@"$(PYTHON)" -c '$(SUITS)' 2>/dev/null || { echo "seqlab needs Python 3.11, 3.12 or 3.13 with its venv module; none was found$(if $(PYTHON), at $(PYTHON))." >&2; echo "Install one (Debian: apt install python3 python3-venv), or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
@@ -56,6 +54,7 @@ lock:
 	uv pip compile pyproject.toml --extra dev --extra ray $(LOCK_FLAGS) -o requirements.lock
 	grep -E '^[a-z].*==' requirements.lock | sed 's/ \\$$//' > .lock-constraints
 	uv pip compile pyproject.toml --extra dev --extra ray --extra gpu -c .lock-constraints $(LOCK_FLAGS) -o requirements-gpu.lock
+	uv pip compile docker/serve.in -c .lock-constraints $(LOCK_FLAGS) -o docker/serve.lock
 	rm .lock-constraints
 	uv pip compile benchmarks/peers/requirements.in $(LOCK_FLAGS) -o benchmarks/peers/requirements.lock
 LOCK_FLAGS := --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command "make lock"

@@ -8,7 +8,7 @@ A process tags dev's sentences in batches of similar length, after a few uncount
 
 - `keras` and `onnx` take ids, which are computed beforehand; `saved_model` and `pyfunc` take text, so their
   time includes the tokenizer and the look-up of tokens;
-- `seqlab_tag` is the call behind `seqlab tag`: `ExportedTagger.tag` on tokens joined by blanks;
+- `seqlab_tag` is the call behind `seqlab tag`: `TextTagger.tag` on tokens joined by blanks;
 - `spacy`, on one core, is one component of spaCy's small English pipeline on given tokens
   (benchmarks/peers/spacy_tagging.py).
 
@@ -257,9 +257,9 @@ def caller(
 
         return spacy_caller(task)
     if form == "seqlab_tag":
-        from seqlab.serving.tagging.exported_tagger import ExportedTagger
+        from seqlab.serving.tagging.exported_tagger import load_exported_tagger
 
-        exported = ExportedTagger(models / "export")
+        exported = load_exported_tagger(models / "export")
         return (
             lambda texts: exported.tag(texts, tokenized=True),
             lambda batch: [" ".join(sentence) for sentence in batch],

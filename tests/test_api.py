@@ -190,3 +190,15 @@ def test_scores_of_tags_without_spans(ner: seqlab.Tagger) -> None:
 def test_what_cannot_be_compared_raises(gold: list, predicted: list, message: str) -> None:
     with pytest.raises(SeqlabError, match=message):
         seqlab.score(gold, predicted)
+
+
+def test_the_only_exported_task_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from seqlab.api import find_export
+
+    monkeypatch.chdir(tmp_path)
+    assert find_export(None) == Path("models/ner/export")
+    (tmp_path / "models" / "chunk" / "export").mkdir(parents=True)
+    assert find_export(None) == Path("models/chunk/export")
+    (tmp_path / "models" / "pos" / "export").mkdir(parents=True)
+    assert find_export(None) == Path("models/ner/export")
+    assert find_export(None, task="pos") == Path("models/pos/export")

@@ -18,13 +18,21 @@ PAGES = [
 ]
 
 
-def test_the_page_of_parameters_is_up_to_date():
-    spec = importlib.util.spec_from_file_location("make_parameters", REPOSITORY / "docs/make_parameters.py")
+@pytest.mark.parametrize("name", ["parameters", "commands"])
+def test_a_generated_page_is_up_to_date(name):
+    script_name = f"docs/make_{name}.py"
+    spec = importlib.util.spec_from_file_location(f"make_{name}", REPOSITORY / script_name)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    page = (REPOSITORY / "docs" / "parameters.md").read_text(encoding="utf-8")
-    assert page == script.render(), "run: python docs/make_parameters.py"
+    page = (REPOSITORY / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    assert page == script.render(), f"run: python {script_name}"
     assert [line for line in page.splitlines() if line.startswith("| `") and line.endswith("|  |")] == []
+
+
+def test_the_page_of_commands_has_every_command():
+    page = (REPOSITORY / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## `seqlab (\w+)`$", page, re.M) == list(COMMANDS)
+    assert "| `--best` |" in page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from seqlab.serving.tagging.text_lines import find_problem
 if TYPE_CHECKING:
     from seqlab.corpus.checking import CheckedFile
     from seqlab.params import Params
+
+logger = logging.getLogger(__name__)
 
 TaggedTokens = Sentence | TaggedText | tuple[Sequence[str], Sequence[str]]
 """A sentence with its tags: what was read, what was tagged, or a pair of tokens and tags."""
@@ -110,21 +113,17 @@ def load(
     """
     from seqlab.serving.tagging.exported_tagger import load_exported_tagger
 
-    return Tagger(
-        load_exported_tagger(
-            find_export(model, task=task),
-            task=task,
-            threads=threads or available_cores(),
-            int8=int8,
-            tag_scheme=tag_scheme,
-        )
-    )
+    directory, threads = find_export(model, task=task), threads or available_cores()
+    options: dict[str, Any] = {"threads": threads, "int8": int8, "tag_scheme": tag_scheme}
+    tagger = Tagger(load_exported_tagger(directory, task=task, **options))
+    logger.info("loaded %s: %r (%s, %d threads)", directory, tagger, type(tagger.form).__name__, threads)
+    return tagger
 
 
 def find_export(model: str | PathLike[str] | None, *, task: str | None = None) -> Path:
     """Return the folder of an export, which may not exist; see `load`. A registered model is downloaded."""
     if model is None:
-        return Path("models") / (task or "ner") / "export"
+        return Path("models") / (task or default_task()) / "export"
     path = Path(model)
     if path.is_dir():
         return path / "export" if (path / "export" / "config.json").is_file() else path
@@ -134,6 +133,12 @@ def find_export(model: str | PathLike[str] | None, *, task: str | None = None) -
     from seqlab.tracking.registry import fetch_export
 
     return fetch_export(Path.cwd(), name)
+
+
+def default_task() -> str:
+    """Return the task that has an export below `models`, if it is the only one; else `ner`."""
+    exports = list(Path("models").glob("*/export"))
+    return exports[0].parent.name if len(exports) == 1 else "ner"
 
 
 def available_cores() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 
 class SeqlabError(Exception):
@@ -49,21 +50,29 @@ class SeqlabError(Exception):
         return "\n".join([first, *(f"  {name}: {text}" for name, text in parts if text)])
 
 
-def disk_error(error: OSError) -> SeqlabError | None:
+def disk_error(error: Exception) -> SeqlabError | None:
     """Return the error for a full disk, an exhausted quota, or a file over the system's limit; else None."""
-    if error.errno == errno.EFBIG:
+    where, number = str(getattr(error, "filename", None) or ""), getattr(error, "errno", None)
+    if number == errno.EFBIG:
         return SeqlabError(
             "the file is larger than the system allows",
-            where=str(error.filename or ""),
-            received=str(error.strerror),
+            where=where,
+            received=os.strerror(number),
             remedy="raise the limit on the size of files (`ulimit -f unlimited`), then run again",
         )
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        return None
+    for full in (errno.ENOSPC, errno.EDQUOT):
+        # TensorFlow raises errors of its own, which quote the system.
+        if number == full or os.strerror(full) in str(error):
+            return no_space_error(where, received=os.strerror(full))
+    return None
+
+
+def no_space_error(where: str, *, received: str) -> SeqlabError:
+    """Return the error for a full disk."""
     return SeqlabError(
         "no space is left on the disk",
-        where=str(error.filename or ""),
-        received=str(error.strerror),
+        where=where,
+        received=received,
         remedy="free some space (`dvc gc --workspace` removes old outputs from the cache), then run again",
     )
 

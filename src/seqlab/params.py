@@ -6,6 +6,7 @@ The text below a field is its description in docs/parameters.md.
 from __future__ import annotations
 
 import re
+from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -390,12 +391,13 @@ def _where_written(values: dict[str, Any], place: list[str]) -> list[str]:
     return ["defaults", *place[1:]] if is_inherited else place
 
 
-def load_params(path: Path = Path("params.yaml")) -> Params:
+def load_params(path: str | PathLike[str] = "params.yaml") -> Params:
     """Read and check a params.yaml.
 
     Raises:
         SeqlabError: the file is missing, is not YAML, or has an invalid parameter.
     """
+    path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import argparse
+import gzip
 import io
 import json
 import re
@@ -17,8 +17,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "serving"))
 
 from tiny_taggers import SENTENCES, load_once, tiny_export
 
-from seqlab.commands import tag
+from seqlab.cli import build_parser
 from seqlab.errors import SeqlabError
+from seqlab.tags import convert_tags
 
 
 class Standard(io.TextIOWrapper):
@@ -43,9 +44,7 @@ def run_tag(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str, stdin: bytes = b""
 ) -> tuple[int, str, str]:
     """Exit status, standard output and standard error."""
-    parser = argparse.ArgumentParser()
-    tag.add_parser(parser.add_subparsers())
-    args: Any = parser.parse_args(["tag", *arguments])
+    args: Any = build_parser().parse_args(["tag", *arguments])
     monkeypatch.setattr(sys, "stdin", Standard(stdin))
     status = args.run(args)
     return (status, *capsys.readouterr())
@@ -71,7 +70,7 @@ def test_conll_and_html(in_repository, monkeypatch, capsys) -> None:
     _, out, _ = run_tag(
         monkeypatch, capsys, "--task", "pos", "--format", "conll", stdin=b"It rains.\n\none\n"
     )
-    assert [line.partition("\t")[0] for line in out.splitlines()] == ["It", "rains", ".", "", "one", ""]
+    assert [line.partition("\t")[0] for line in out.splitlines()] == ["It", "rains", ".", "", "", "one", ""]
     _, out, _ = run_tag(monkeypatch, capsys, "--task", "pos", "--format", "html", stdin=b"a < b\n")
     assert out.startswith("<!DOCTYPE html>")
     assert "&lt;" in out
@@ -101,6 +100,58 @@ def test_one_bad_line_does_not_end_the_stream(in_repository, monkeypatch, capsys
         "error: stdin:3:6: a control character",
         "error: stdin:4:1: a word is too long",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("text", ["[one LOC]", "", "", "[one LOC]"]),
+        ("conll", ["one\tB-LOC", "", "", "# error: not UTF-8", "", "one\tB-LOC", ""]),
+        ("html", ["<p>", "<p></p>", '<p class="problem">not UTF-8</p>', "<p>"]),
+    ],
+)
+def test_every_line_has_a_place_in_the_output(
+    in_repository, monkeypatch, capsys, name: str, expected: list[str]
+) -> None:
+    status, out, _ = run_tag(monkeypatch, capsys, "--format", name, stdin=b"one\n\nbad \xff\none\n")
+    lines = out.splitlines()
+    if name == "html":
+        lines = ["<p>" if "one" in line else line for line in lines if line.startswith("<p")]
+    assert (status, [re.sub("PER|LOC", "LOC", line) for line in lines]) == (1, expected)
+
+
+def test_json_lines_name_their_file_and_a_dash_is_standard_input(in_repository, monkeypatch, capsys) -> None:
+    Path("a.txt").write_text("one\n\n", encoding="utf-8")
+    Path("folder").mkdir()
+    Path("folder", "b.txt.gz").write_bytes(gzip.compress(b"two\nbell \x07\n"))
+    arguments = ("--format", "json", "a.txt", "-", "folder")
+    _, out, err = run_tag(monkeypatch, capsys, *arguments, stdin=b"three\n")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [(row["file"], row["line"], row.get("text")) for row in rows] == [
+        ("a.txt", 1, "one"),
+        ("a.txt", 2, ""),
+        ("-", 1, "three"),
+        ("folder/b.txt.gz", 1, "two"),
+        ("folder/b.txt.gz", 2, None),
+    ]
+    assert "folder/b.txt.gz:2:6: a control character" in err
+    Path("folder", "c.jsonl").write_text("{}\n")
+    with pytest.raises(SeqlabError, match=r"c.jsonl: only lines of text[\s\S]*seqlab tag folder --output"):
+        run_tag(monkeypatch, capsys, "folder")
+
+
+def test_tag_schemes(in_repository, monkeypatch, capsys) -> None:
+    written = {}
+    for scheme in ("IOB2", "BIOES"):
+        arguments = ("--format", "conll", "--tokenized", "--tag-scheme", scheme)
+        _, out, _ = run_tag(monkeypatch, capsys, *arguments, stdin=SENTENCES[0].encode())
+        written[scheme] = [line.split("\t")[1] for line in out.splitlines() if line]
+    _, out, _ = run_tag(monkeypatch, capsys, "--format", "conll", "--tokenized", stdin=SENTENCES[0].encode())
+    assert [line.split("\t")[1] for line in out.splitlines() if line] == written["IOB2"]
+    assert tuple(written["IOB2"]) == convert_tags(written["BIOES"], source="BIOES", target="IOB2")
+    assert written["IOB2"] != written["BIOES"]
+    with pytest.raises(SeqlabError, match=r"do not encode spans[\s\S]*leave out --tag-scheme"):
+        run_tag(monkeypatch, capsys, "--task", "pos", "--tag-scheme", "IOB2", stdin=b"a\n")
 
 
 @pytest.mark.parametrize("stdin", [b"", b"\n  \n\n"])
@@ -203,7 +254,7 @@ def test_a_folder(in_repository, monkeypatch, capsys) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("texts",), ("texts", "a.txt", "--output", "tagged"), ("--ray", "auto"), ("--output", "tagged")],
+    [("texts", "a.txt", "--output", "tagged"), ("texts", "--ray", "auto"), ("--output", "tagged")],
 )
 def test_a_folder_needs_an_output(in_repository, monkeypatch, capsys, arguments: tuple[str, ...]) -> None:
     (in_repository / "texts").mkdir()

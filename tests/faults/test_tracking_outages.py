@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 from collections.abc import Callable, Iterator
@@ -92,6 +93,28 @@ def test_training_goes_on_and_replay_sends_what_is_missing(
     files = [path for path in root.rglob("*") if path.is_file()]
     texts = [caplog.text, str(replay), *(path.read_text(encoding="utf-8") for path in files)]
     assert not any("swordfish" in text for text in texts)
+
+
+def test_every_fault_in_one_training(root: Path, server: Any, proxy: Any) -> None:
+    """A fault in each epoch, metrics and files: each is there once, and the metrics in order."""
+    faults = ("refuse", "cut", "429", "hang", "500", "503")
+    with TrackedRun.start(root=root, experiment="seqlab-ner", run_name="a") as run:
+        assert run.flush(**PATIENT) == 0
+        for epoch, fault in enumerate(faults, start=1):
+            proxy.fault = fault
+            run.log_metrics({"train/loss": 1 / epoch}, step=epoch)
+            run.log_dict({"epoch": epoch}, f"epochs/{epoch}.json")
+            assert run.flush(timeout_s=10.0, limit_s=10.0) >= 1
+        run.log_metrics({"train/loss": 0.0}, step=7)
+    proxy.fault = ""
+    (replay,) = replay_pending(root)
+    assert (replay.rejected, replay.left) == (0, 0)
+    assert history(server, run) == [*((epoch, 1 / epoch) for epoch in range(1, 7)), (7, 0.0)]
+    folder = server.root / "mlartifacts"
+    written = {path.name: path.read_text() for path in folder.rglob(f"{run.run_id}/artifacts/epochs/*")}
+    assert {name: json.loads(text) for name, text in written.items()} == {
+        f"{epoch}.json": {"epoch": epoch} for epoch in range(1, 7)
+    }
 
 
 def test_the_server_of_the_ui_listens_on_this_machine_only(server: Any) -> None:

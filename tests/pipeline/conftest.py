@@ -17,6 +17,8 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 REPOSITORY = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
 COPIED = (

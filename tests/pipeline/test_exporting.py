@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -82,7 +83,7 @@ class Workspace:
         )
 
 
-def run_here(forms: dict[str, Path], folder: Path) -> dict[str, dict[str, np.ndarray]]:
+def run_here(process: None, forms: dict[str, Path], folder: Path) -> dict[str, dict[str, np.ndarray]]:
     """As `parity.run_forms`, which test_dag.py and serving/test_parity.py run, without the new process."""
     runners.main(str(folder), *(text for form, path in forms.items() for text in (form, str(path))))
     results = {}
@@ -97,6 +98,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     for name in list(os.environ):
         if name.startswith(("MLFLOW_TRACKING", "DVC_")):
             monkeypatch.delenv(name)
+    processes = dict.fromkeys(runners.PROCESSES)
+    monkeypatch.setattr(exporting, "started_runners", lambda: nullcontext(processes))
     monkeypatch.setattr(parity, "run_forms", run_here)
     return Workspace(tmp_path, tiny_tagger("ner"))
 
@@ -150,7 +153,7 @@ def test_a_differing_tag_stops_the_stage_and_leaves_the_last_export(
     last.mkdir()
     (last / "config.json").write_text("last", encoding="utf-8")
 
-    def run(forms: dict[str, Path], folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    def run(process: None, forms: dict[str, Path], folder: Path) -> dict[str, dict[str, np.ndarray]]:
         batches = make_batches(sorted(TOKENS, key=len), encoder=workspace.tiny.encoder)
         tag_ids, probabilities = tag_batches(workspace.tiny.tagger, batches, **WINDOW)
         tag_ids[5] = 2 if tag_ids[5] != 2 else 3

@@ -53,10 +53,12 @@ def recorded(tmp_path_factory):
             log_training(run, "ner", summary=SUMMARY, history=[ROW], corpus=CORPUS)
             run.save(root / "run.json")
         (root / "evaluate.json").write_text("{}", encoding="utf-8")
+        (root / "errors.html").write_text("<p>errors</p>", encoding="utf-8")
         scores = {"tokens": 9, "span_f1": 0.5, "per_type": {"PER": {"span_f1": 0.25}}}
         bars = [{"group": "PER", "measure": "span_f1", "value": 0.25, "gold": 2}]
         confusion = [{"actual": "O", "predicted": "O", "count": 9, "share": 1.0}]
-        evaluated = EvaluatedTask(scores={"dev": scores, "test": scores}, confusion=confusion, bars=bars)
+        both = {"dev": scores, "test": scores}
+        evaluated = EvaluatedTask(scores=both, confusion=confusion, bars=bars, errors=[])
         (root / "dev.conll").write_text("a O O\n\n", encoding="utf-8")
         record_evaluation(
             "ner",
@@ -100,7 +102,7 @@ def test_metrics_are_grouped_by_split(recorded):
 def test_plots_and_reports_are_artifacts(recorded):
     client, run, _ = recorded
     names = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert names >= {"training.json", "evaluate.json"}
+    assert names >= {"training.json", "evaluate.json", "errors.html"}
     plots = {file.path for file in client.list_artifacts(run.info.run_id, "plots")}
     assert plots == {f"plots/{name}.png" for name in ("learning_curve", "confusion", "scores")}
     assert [file.path for file in client.list_artifacts(run.info.run_id, "predictions")] == [
@@ -141,7 +143,7 @@ def test_names_have_the_experiment_or_commit_and_what_differs(tmp_path, monkeypa
     git("init")
     first = commit()
     assert train() == f"{first} transformer-crf"
-    values["ner"]["training"]["learning_rate"] = 0.005
+    values["ner"].setdefault("training", {})["learning_rate"] = 0.005
     assert train() == f"{first} learning_rate=0.005"
     values["seed"] = 7
     monkeypatch.setenv("DVC_EXP_NAME", "dozy-lark")

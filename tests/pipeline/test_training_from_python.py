@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import yaml
+
+sys.path.insert(0, str(Path(__file__).parent))
+
 from small_task import ENCODERS, REPOSITORY, SMALL, sentences
 
 import seqlab
@@ -39,11 +43,8 @@ def test_training_from_python_is_the_stages_training(values: dict, tmp_path: Pat
     assert trained.model == tmp_path / "work" / "models" / "ner" / "model.keras"
     assert trained.summary["epochs"] == 2
     assert len(trained.run_id) == 32
-    expected = train_task(
-        tmp_path / "work" / "data" / "prepared" / "ner",
-        task=parse_params(values).task("ner"),
-        seed=values["seed"],
-    )
+    prepared, task = tmp_path / "work" / "data" / "prepared" / "ner", parse_params(values).task("ner")
+    expected = train_task(prepared, task=task, seed=values["seed"])
     assert trained.summary["dev"] == expected.summary["dev"]
     loaded = keras.saving.load_model(trained.model)
     for weight, other in zip(loaded.weights, expected.tagger.weights, strict=True):

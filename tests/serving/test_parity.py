@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from tiny_taggers import TOKENS, WINDOW, tiny_export, tiny_tagger
 
 from seqlab.errors import SeqlabError
 from seqlab.serving import parity, runners
-from seqlab.serving.parity import check_parity, compare, run_forms
+from seqlab.serving.parity import check_parity, compare, run_forms, started_runners
 from seqlab.serving.reference import make_batches, tag_batches
 
 SENTENCES = [["a", "b"], ["c"]]
@@ -57,6 +58,7 @@ def test_tags_as_strings_are_compared_in_iob2(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(parity, "run_forms", lambda *_, **__: {"pyfunc": results})
         return check_parity(
             {"pyfunc": Path("folder")},
+            processes={("pyfunc",): None},
             sentences=SENTENCES,
             batches=[],
             window=WINDOW,
@@ -71,19 +73,25 @@ def test_tags_as_strings_are_compared_in_iob2(monkeypatch: pytest.MonkeyPatch) -
         check(["B-PER", "E-PER", "B-PER"])
 
 
-def test_a_form_that_cannot_run_raises_with_its_error(tmp_path: Path) -> None:
+def test_a_form_that_cannot_run_raises_with_its_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "PROCESSES", (("onnx",),))
     (tmp_path / "model.onnx").write_bytes(b"nothing")
-    with pytest.raises(SeqlabError, match=r"'onnx' cannot be run in a new process[\s\S]*exit status 1"):
-        run_forms({"onnx": tmp_path / "model.onnx"}, tmp_path)
+    with (
+        started_runners() as processes,
+        pytest.raises(SeqlabError, match=r"'onnx' cannot be run in a new process[\s\S]*exit status 1"),
+    ):
+        run_forms(processes[("onnx",)], {"onnx": tmp_path / "model.onnx"}, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["ner", "pos"])
 def test_every_form_agrees(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ONNX forms run in new processes, the SavedModel here; test_dag.py runs it in a new process, too."""
 
-    def run(forms: dict[str, Path], folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    def run(process: Any, forms: dict[str, Path], folder: Path) -> dict[str, dict[str, np.ndarray]]:
         if "saved_model" not in forms:
-            return run_forms(forms, folder)
+            return run_forms(process, forms, folder)
         runners.main(str(folder), "saved_model", str(forms["saved_model"]))
         with np.load(folder / "saved_model.npz") as results:
             return {"saved_model": dict(results)}
@@ -92,15 +100,18 @@ def test_every_form_agrees(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny, export = tiny_tagger(kind), tiny_export(kind)
     sentences = [*TOKENS, ["a token", "with", "blanks"]]
     batches = make_batches(sentences, encoder=tiny.encoder)
-    report = check_parity(
-        {"saved_model": export, "onnx": export / "model.onnx", "tag": export},
-        sentences=sentences,
-        batches=batches,
-        window=WINDOW,
-        expected=tag_batches(tiny.tagger, batches, **WINDOW),
-        tag_names=tiny.tags.entries,
-        spans=tiny.spans,
-    )
+    monkeypatch.setattr(runners, "PROCESSES", (("onnx",), ("tag",)))
+    with started_runners() as processes:
+        report = check_parity(
+            {"saved_model": export, "onnx": export / "model.onnx", "tag": export},
+            processes={("saved_model",): None, **processes},
+            sentences=sentences,
+            batches=batches,
+            window=WINDOW,
+            expected=tag_batches(tiny.tagger, batches, **WINDOW),
+            tag_names=tiny.tags.entries,
+            spans=tiny.spans,
+        )
     tokens = sum(map(len, sentences))
     # If tokens are joined by blanks, a token that contains a blank becomes two.
     assert {name: row["tokens"] for name, row in report.items()} == {

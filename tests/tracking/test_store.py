@@ -13,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+from sqlalchemy import event
 
 from seqlab.errors import SeqlabError
 from seqlab.tracking.client import mlflow_client
@@ -23,6 +24,7 @@ from seqlab.tracking.store import (
     prepare_store,
     resolve_tracking_uri,
     store_errors,
+    usable_store,
 )
 
 
@@ -217,6 +219,22 @@ def test_an_artifact_folder_from_elsewhere_that_is_missing_raises(root: Path) ->
         prepare_store(root, "seqlab-ner")
     elsewhere.mkdir()
     assert prepare_store(root, "seqlab-ner")
+
+
+def test_a_full_disk_is_said_without_a_traceback(
+    root: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """SQLite's own limit on the size of a database fails as a full disk does."""
+    experiment_id = prepare_store(root, "seqlab-ner")
+    uri = resolve_tracking_uri(root)
+    client = mlflow_client(uri)
+    engine = client._tracking_client.store.engine
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 1"))
+    engine.dispose()
+    message = r"mlflow.db: no space is left on the disk\n  received: database or disk is full\n  remedy: free"
+    with pytest.raises(SeqlabError, match=message), usable_store(uri):
+        client.create_run(experiment_id, tags={f"text {i}": 4000 * "x" for i in range(100)})
+    assert "Traceback" not in caplog.text + "".join(capfd.readouterr())
 
 
 def test_a_database_needs_no_server() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from seqlab.errors import SeqlabError
 from seqlab.tracking.client import mlflow_client
 from seqlab.tracking.run import TrackedRun
 from seqlab.tracking.store import resolve_tracking_uri
-from seqlab.tracking.ui_server import save_runs_view, ui_command, ui_environment
+from seqlab.tracking.ui_server import check_port, save_runs_view, ui_command, ui_environment
 
 
 def test_the_server_uses_the_same_store_and_only_listens_on_this_machine(tmp_path: Path) -> None:
@@ -29,6 +30,19 @@ def test_a_remote_store_has_its_own_ui(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(SeqlabError, match=r"remedy: open http://host:5000 in a browser") as raised:
         ui_command(tmp_path, port=5000)
     assert "secret" not in str(raised.value)
+
+
+def test_a_port_in_use_is_an_error() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        message = rf"127.0.0.1:{port}: the MLflow UI cannot use this port[\s\S]*seqlab ui --port 5001"
+        with pytest.raises(SeqlabError, match=message):
+            check_port(port)
+    check_port(port)
+    with pytest.raises(SeqlabError, match="cannot use this port"):
+        check_port(65536)
 
 
 def test_the_servers_environment(monkeypatch: pytest.MonkeyPatch) -> None:

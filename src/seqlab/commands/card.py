@@ -6,19 +6,22 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from seqlab.api import default_task
 from seqlab.serving.export_config import read_export_config
 from seqlab.tracking.same_run import warn_of_mixed_runs
+
+EXAMPLES = ("seqlab card", "seqlab card --task pos", "seqlab card --model models/ner/export > card.md")
 
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("card", help="print a tagger's model card (Markdown)")
-    parser.add_argument("--task", metavar="TASK", default="ner", help="default: ner")
+    parser.add_argument("--task", metavar="TASK", help="default: the only exported one, or ner")
     parser.add_argument("--model", metavar="FOLDER", help="an export's folder (default: models/TASK/export)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    directory = Path(args.model or f"models/{args.task}/export")
+    directory = Path(args.model or f"models/{args.task or default_task()}/export")
     warn_of_mixed_runs(directory)
     read_export_config(directory)
     print((directory / "model_card.md").read_text(encoding="utf-8"), end="")

@@ -16,6 +16,11 @@ from seqlab.corpus.findings import MAX_PER_KIND
 from seqlab.errors import SeqlabError
 from seqlab.params import load_params
 
+EXAMPLES = (
+    "seqlab check train.conll dev.conll test.conll",
+    "seqlab check data --columns token,ner --separator space --tag-scheme BIOES",
+)
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(

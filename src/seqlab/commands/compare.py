@@ -6,6 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+EXAMPLES = (
+    "seqlab compare main HEAD",
+    "seqlab compare --task pos quick-lr 0a1b2c3d",
+    "seqlab compare --group-seeds softmax-1 softmax-2 crf-1 crf-2 --html crf.html",
+    "seqlab compare main HEAD --markdown > comment.md",
+)
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(

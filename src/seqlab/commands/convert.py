@@ -14,6 +14,12 @@ from seqlab.corpus.checking import check_files
 from seqlab.corpus.conll import ConllLayout
 from seqlab.corpus.findings import MAX_PER_KIND
 
+EXAMPLES = (
+    "seqlab convert annotated.jsonl --output annotated.conll",
+    "seqlab convert brat --output corpus --tag-scheme BIOES",
+    "seqlab convert data/predictions/ner/test.conll --output predicted.jsonl",
+)
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(

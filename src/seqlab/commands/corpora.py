@@ -10,6 +10,8 @@ from rich.table import Table
 
 from seqlab.corpora.sources import list_corpora
 
+EXAMPLES = ("seqlab corpora", "seqlab corpora en_ewt --licence")
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("corpora", help="list the corpora that are available by name")

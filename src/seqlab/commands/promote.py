@@ -6,8 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from seqlab.api import default_task
 from seqlab.tracking.registry import CANDIDATE, promote
 from seqlab.tracking.same_run import warn_of_mixed_runs
+
+EXAMPLES = ("seqlab promote --task ner", "seqlab promote --task ner --version 3 --force")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -18,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
         "`candidate`. This command moves the alias `champion` to it, for "
         "`seqlab tag --model models:/seqlab-TASK@champion`. Scores on test are shown and choose nothing.",
     )
-    parser.add_argument("--task", metavar="TASK", default="ner", help="default: ner")
+    parser.add_argument("--task", metavar="TASK", help="default: the only exported one, or ner")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--version", default=CANDIDATE, help="an alias or a number (default: candidate)")
     which.add_argument(
@@ -31,10 +34,9 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    warn_of_mixed_runs(Path("models") / args.task)
-    done = promote(
-        Path.cwd(), name=f"seqlab-{args.task}", alias=args.version, best=args.best, force=args.force
-    )
+    task = args.task or default_task()
+    warn_of_mixed_runs(Path("models") / task)
+    done = promote(Path.cwd(), name=f"seqlab-{task}", alias=args.version, best=args.best, force=args.force)
     print(f"{done.name}: the champion is {done.version.describe(done.score)}")
     if done.previous is not None:
         print(f"before: {done.previous.describe(done.score)}")

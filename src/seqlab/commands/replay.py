@@ -8,6 +8,8 @@ from typing import Any
 
 from seqlab.tracking.pending import replay_pending
 
+EXAMPLES = ("seqlab replay",)
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(

@@ -15,6 +15,8 @@ from seqlab.tracking.same_run import warn_of_mixed_runs
 
 _COLUMNS = ("task", "span F1", "token accuracy", "model", "MLflow run")
 
+EXAMPLES = ("seqlab summary",)
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("summary", help="show each task's test scores, model and MLflow run")

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from seqlab.api import available_cores, default_task, find_export, load
 from seqlab.errors import SeqlabError
-from seqlab.serving.tagging.exported_tagger import load_exported_tagger
 from seqlab.serving.tagging.stream import tag_stream
 from seqlab.serving.tagging.tag_formats import FORMATS, tag_format
 from seqlab.serving.tagging.text_lines import TextLine, read_text_lines
 from seqlab.tracking.same_run import warn_of_mixed_runs
+
+if TYPE_CHECKING:
+    from seqlab.serving.folders.file_formats import InputFile
+
+STDIN = "-"
+"""The name of standard input among the files."""
+
+TAG_SCHEMES = ("IOB1", "IOB2", "BIOES", "BILOU")
+
+EXAMPLES = (
+    "echo 'Marie Curie was born in Warsaw.' | seqlab tag",
+    "seqlab tag --task pos --format conll article.txt > article.conll",
+    "seqlab tag --model models:/seqlab-ner@champion --format json a.txt b.txt -",
+    "seqlab tag texts --output tagged",
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -25,15 +41,20 @@ def add_parser(subparsers: Any) -> None:
         "docs/serving.md describes the tokeniser; it does not change text that is already tokenised.",
     )
     parser.add_argument(
-        "files", nargs="*", metavar="FILE", help="text files, or one folder (default: standard input)"
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="text files, folders of text files, or `-` for standard input (default: standard input)",
     )
     parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="where to write the tagged files of a folder"
+        "--output", type=Path, metavar="FOLDER", help="write the tagged files of one folder to this folder"
     )
     parser.add_argument(
         "--ray", metavar="ADDRESS", help="tag a folder on a Ray cluster: its HOST:PORT, or auto"
     )
-    parser.add_argument("--task", metavar="TASK", help="default: ner, or the task of --model")
+    parser.add_argument(
+        "--task", metavar="TASK", help="default: that of --model, the only exported one, or ner"
+    )
     parser.add_argument(
         "--model",
         metavar="MODEL",
@@ -43,6 +64,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--tokenized", action="store_true", help="tokens are separated by blanks; do not tokenise"
     )
+    parser.add_argument("--tag-scheme", choices=TAG_SCHEMES, help="of tags that encode spans (default: IOB2)")
     parser.add_argument(
         "--threads", type=_at_least_one, metavar="N", help="cores to use (default: all that are available)"
     )
@@ -56,30 +78,30 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tag all lines. Return 1 if a line could not be tagged."""
-    warn_of_mixed_runs(Path(args.model or f"models/{args.task or 'ner'}"))
-    if args.output or args.ray or any(Path(file).is_dir() for file in args.files):
+    warn_of_mixed_runs(Path(args.model or f"models/{args.task or default_task()}"))
+    if args.output or args.ray:
         return _tag_folder(args)
     for file in args.files:
-        if not Path(file).is_file():
-            raise SeqlabError("no such file", where=file, remedy="name a text file, or none for stdin")
-    tagger = load_exported_tagger(
-        _model_directory(args), task=args.task, threads=args.threads or _cores(), int8=args.int8
+        if file != STDIN and not Path(file).exists():
+            raise SeqlabError(
+                "no such file", where=file, remedy="name a text file or a folder, or `-` for standard input"
+            )
+        if Path(file).is_dir():
+            _text_files(Path(file))  # errors before anything is written
+    tagger = load(
+        args.model, task=args.task, threads=args.threads, int8=args.int8, tag_scheme=args.tag_scheme
     )
     is_terminal = sys.stdout.isatty()
     colours = args.format == "text" and is_terminal and "NO_COLOR" not in os.environ
-    try:
-        num_texts, num_invalid = tag_stream(
-            tagger,
-            _lines(args.files),
-            tag_format=tag_format(args.format, colours=colours, title=f"seqlab {tagger.config['task']}"),
-            out=sys.stdout,
-            tokenized=args.tokenized,
-            interactive=not args.files and sys.stdin.isatty(),
-            show_progress=sys.stderr.isatty() and not is_terminal,
-        )
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit must not fail
-        return 0
+    num_texts, num_invalid = tag_stream(
+        tagger.form,
+        _lines(args.files),
+        tag_format=tag_format(args.format, colours=colours, title=f"seqlab {tagger.task}"),
+        out=sys.stdout,
+        tokenized=args.tokenized,
+        interactive=args.files in ([], [STDIN]) and sys.stdin.isatty(),
+        show_progress=_shows_progress() and not is_terminal,
+    )
     if not num_texts and not num_invalid:
         raise SeqlabError(
             "there is no text to tag",
@@ -104,16 +126,23 @@ def _tag_folder(args: argparse.Namespace) -> int:
     from seqlab.serving.folders.folder_tagging import tag_folder
     from seqlab.serving.folders.workers import local_workers, ray_workers
 
-    directory = _model_directory(args)
-    load_exported_tagger(directory, task=args.task, int8=args.int8)  # errors before anything is written
-    model = read_model(directory, format=args.format, tokenized=args.tokenized, int8=args.int8)
+    directory = find_export(args.model, task=args.task)
+    options = {"int8": args.int8, "tag_scheme": args.tag_scheme}
+    load(directory, task=args.task, **options)  # errors before anything is written
+    model = read_model(directory, format=args.format, tokenized=args.tokenized, **options)
     if args.ray:
         workers = ray_workers(model, address=args.ray)
     else:
-        workers = local_workers(model, processes=args.threads or _cores())
-    folder, shown = Path(args.files[0]), sys.stderr.isatty()
-    totals = tag_folder(folder, args.output, model=model, workers=workers, show_progress=shown)
+        workers = local_workers(model, processes=args.threads or available_cores())
+    totals = tag_folder(
+        Path(args.files[0]), args.output, model=model, workers=workers, show_progress=_shows_progress()
+    )
     return 1 if totals.invalid else 0
+
+
+def _shows_progress() -> bool:
+    """Return whether stderr is a terminal and `--quiet` was not given."""
+    return sys.stderr.isatty() and logging.getLogger("seqlab").isEnabledFor(logging.WARNING)
 
 
 def _at_least_one(text: str) -> int:
@@ -123,28 +152,32 @@ def _at_least_one(text: str) -> int:
     return number
 
 
-def _cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _lines(names: list[str]) -> Iterator[TextLine]:
-    if not names:
-        yield from read_text_lines(sys.stdin.buffer, name="stdin")
-    for name in names:
-        with Path(name).open("rb") as file:
-            yield from read_text_lines(file, name=name)
+    """Read files, the text files of folders, and standard input (`-`, or no name at all)."""
+    for name in names or [STDIN]:
+        if name == STDIN:
+            yield from read_text_lines(sys.stdin.buffer, name="stdin", shown_name=STDIN)
+        elif Path(name).is_dir():
+            from seqlab.serving.folders.file_formats import damage_reported, open_lines
+
+            for file in _text_files(Path(name)):
+                with damage_reported(file), open_lines(file) as lines:
+                    yield from read_text_lines(lines, name=str(file.path))
+        else:
+            with Path(name).open("rb") as lines:
+                yield from read_text_lines(lines, name=name)
 
 
-def _model_directory(args: argparse.Namespace) -> Path:
-    model = args.model
-    if model is None:
-        return Path("models") / (args.task or "ner") / "export"
-    path = Path(model)
-    if path.is_dir():
-        return path / "export" if (path / "export" / "config.json").is_file() else path
-    if not model.startswith("models:/") and (os.sep in model or "." in model):
-        return path
-    from seqlab.tracking.registry import fetch_export
+def _text_files(folder: Path) -> list[InputFile]:
+    from seqlab.serving.folders.file_formats import find_input_files
 
-    return fetch_export(Path.cwd(), model)
+    files = find_input_files(folder)
+    for file in files:
+        if file.kind != "text":
+            raise SeqlabError(
+                "only lines of text can be tagged to standard output",
+                where=str(file.path),
+                expected="files named .txt, .txt.gz or .txt.zst",
+                remedy=f"tag the folder into another one: seqlab tag {folder} --output tagged",
+            )
+    return files

@@ -11,6 +11,8 @@ from rich.table import Table
 from seqlab.params import load_params
 from seqlab.pipeline.verifying import train_twice
 
+EXAMPLES = ("seqlab verify", "seqlab verify pos --full")
+
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(

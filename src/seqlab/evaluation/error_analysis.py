@@ -9,6 +9,9 @@ from typing import Any
 from seqlab.evaluation.counts import TaggedTriple, divide, extract_spans
 from seqlab.tags import Span
 
+ERROR_KINDS = ("wrong_type", "wrong_boundary", "wrong_type_and_boundary", "missed", "spurious")
+SpanError = tuple[str, Span | None, Span | None]
+
 _MAX_EXAMPLES = 3  # per pair of tags
 _CONTEXT = 5  # tokens on each side of a wrongly tagged token
 
@@ -51,26 +54,38 @@ def most_confused(sentences: Iterable[TaggedTriple], limit: int) -> list[dict[st
     ]
 
 
-def span_error_counts(sentences: Iterable[TaggedTriple]) -> dict[str, int]:
-    """Count gold spans by how they were predicted, and predicted spans that match no gold span.
+def span_errors(gold: Sequence[Span], predicted: Sequence[Span]) -> list[SpanError]:
+    """Return the errors of one sentence's predicted spans.
 
-    Each gold span is counted once, under the first of these five names that applies:
+    Each gold span that was not predicted is one error, named by the first of these that applies:
 
-    - `correct`: predicted with its type and boundaries;
     - `wrong_type`: a predicted span has its boundaries and another type;
     - `wrong_boundary`: an overlapping predicted span has its type;
     - `wrong_type_and_boundary`: all overlapping predicted spans have other types;
     - `missed`: no predicted span overlaps it.
 
-    `spurious` counts the *predicted* spans that overlap no gold span.
+    `spurious` is a *predicted* span that overlaps no gold span.
+
+    Returns:
+        `(kind, gold span, predicted span)`, with None for the span that a missed or spurious one lacks. Of
+        several overlapping predicted spans, it is the first to which the kind applies.
     """
-    names = ("correct", "wrong_type", "wrong_boundary", "wrong_type_and_boundary", "missed", "spurious")
-    counts = dict.fromkeys(names, 0)
+    errors: list[SpanError] = []
+    for span in gold:
+        overlapping = _overlapping(span, predicted)
+        if span not in overlapping:
+            errors.append(_span_error(span, overlapping))
+    return errors + [("spurious", None, span) for span in predicted if not _overlapping(span, gold)]
+
+
+def span_error_counts(sentences: Iterable[TaggedTriple]) -> dict[str, int]:
+    """Count gold spans that were predicted (`correct`), and the kinds of `span_errors`."""
+    counts = dict.fromkeys(("correct", *ERROR_KINDS), 0)
     for _, gold_tags, predicted_tags in sentences:
         gold, predicted = extract_spans(gold_tags), extract_spans(predicted_tags)
-        for span in gold:
-            counts[_error_type(span, _overlapping(span, predicted))] += 1
-        counts["spurious"] += sum(not _overlapping(span, gold) for span in predicted)
+        counts["correct"] += len(set(gold).intersection(predicted))
+        for kind, _, _ in span_errors(gold, predicted):
+            counts[kind] += 1
     return counts
 
 
@@ -118,11 +133,11 @@ def _overlapping(span: Span, others: Iterable[Span]) -> list[Span]:
     return [other for other in others if other[1] < end and start < other[2]]
 
 
-def _error_type(gold: Span, overlapping: Sequence[Span]) -> str:
-    if gold in overlapping:
-        return "correct"
-    if any(other[1:] == gold[1:] for other in overlapping):
-        return "wrong_type"
-    if any(other[0] == gold[0] for other in overlapping):
-        return "wrong_boundary"
-    return "wrong_type_and_boundary" if overlapping else "missed"
+def _span_error(gold: Span, overlapping: Sequence[Span]) -> SpanError:
+    for other in overlapping:
+        if other[1:] == gold[1:]:
+            return "wrong_type", gold, other
+    for other in overlapping:
+        if other[0] == gold[0]:
+            return "wrong_boundary", gold, other
+    return ("wrong_type_and_boundary", gold, overlapping[0]) if overlapping else ("missed", gold, None)

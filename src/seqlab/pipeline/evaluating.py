@@ -13,6 +13,7 @@ import keras
 from seqlab.atomic import replaced_directory
 from seqlab.batching.encoding import read_encoded_split
 from seqlab.evaluation.error_analysis import span_surfaces
+from seqlab.evaluation.error_page import split_errors
 from seqlab.evaluation.predictions import TaggedSentence, write_predictions
 from seqlab.evaluation.report import report_scores
 from seqlab.evaluation.tables import confusion_rows, score_rows
@@ -31,11 +32,13 @@ class EvaluatedTask:
         scores: by split, the content of `metrics/<task>/evaluate.json`.
         confusion: rows of the confusion matrix on test.
         bars: rows of the test scores by entity type, or by tag if tags are not spans.
+        errors: by split, what the page of errors contains.
     """
 
     scores: dict[str, dict[str, Any]]
     confusion: list[dict[str, Any]]
     bars: list[dict[str, Any]]
+    errors: list[dict[str, Any]]
 
     @property
     def main_scores(self) -> dict[str, dict[str, float]]:
@@ -68,6 +71,7 @@ def evaluate_task(
     train_tokens = set(train.types)
     train_spans = span_surfaces(train.sentences()) if spans else None
     scores: dict[str, dict[str, Any]] = {}
+    errors: list[dict[str, Any]] = []
     tagged: list[TaggedSentence] = []
     with replaced_directory(predictions) as made:
         for name in ("dev", "test"):
@@ -82,4 +86,8 @@ def evaluate_task(
                 tagged, spans=spans, seed=seed, train_tokens=train_tokens, train_spans=train_spans
             )
             write_predictions(made / f"{name}.conll", tagged)
-    return EvaluatedTask(scores=scores, confusion=confusion_rows(tagged), bars=score_rows(scores["test"]))
+            places = ((split.files[file], line) for file, line in split.places.tolist())
+            errors.append(split_errors(name, tagged, spans=spans, train_tokens=train_tokens, places=places))
+    return EvaluatedTask(
+        scores=scores, confusion=confusion_rows(tagged), bars=score_rows(scores["test"]), errors=errors
+    )

@@ -24,7 +24,7 @@ from seqlab.serving.model_card import model_card
 from seqlab.serving.onnx.onnx_export import export_onnx
 from seqlab.serving.onnx.onnx_graph import UnsupportedLayerError
 from seqlab.serving.onnx.onnx_tagging import export_tagging
-from seqlab.serving.parity import check_parity
+from seqlab.serving.parity import check_parity, started_runners
 from seqlab.serving.reference import make_batches, tag_batches
 from seqlab.serving.saved_model import export_saved_model
 from seqlab.tracking.client import quiet_mlflow
@@ -78,7 +78,11 @@ def export_task(
     dev = sorted(read_predictions(predictions / "dev.conll"), key=lambda sentence: len(sentence.tokens))
     sentences = [list(sentence.tokens) for sentence in dev]
     batches = make_batches(sentences, encoder=encoder)
-    with replaced_directory(models / "export") as made, tempfile.TemporaryDirectory() as scratch:
+    with (
+        started_runners() as processes,
+        replaced_directory(models / "export") as made,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         logger.info("writing the SavedModel")
         export_saved_model(tagger, made, encoder=encoder, tags=tags, spans=spans, **window)
         forms = {"saved_model": made}
@@ -123,6 +127,7 @@ def export_task(
         expected = tag_batches(tagger, batches, **window)
         report = check_parity(
             forms,
+            processes=processes,
             sentences=sentences,
             batches=batches,
             window=window,

@@ -152,6 +152,7 @@ def record_evaluation(
         per_type = evaluated.scores["test"].get("per_type", {})
         run.log_metrics({f"test_span_f1/{name}": row["span_f1"] for name, row in per_type.items()})
         run.log_artifact(metrics / "evaluate.json")
+        run.log_artifact(metrics / "errors.html")
         for file in sorted(predictions.glob("*.conll")):
             run.log_artifact(file, "predictions")
         run.log_figure(confusion_figure(evaluated.confusion, title=title), f"{_PLOTS}/confusion.png")

@@ -7,9 +7,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,47 @@ from seqlab.serving import runners
 from seqlab.serving.reference import Batch
 from seqlab.tags import spans_to_tags, tags_to_spans
 
-_PROCESSES = 2
+_PARALLEL = 2
 _SOURCES = Path(__file__).resolve().parents[2]
+
+
+Processes = Mapping[tuple[str, ...], "subprocess.Popen[str]"]
+
+
+@contextmanager
+def started_runners() -> Iterator[Processes]:
+    """Start a process for each group of `runners.PROCESSES`, to import libraries while the forms are made.
+
+    The processes see no GPU, and only that of `runners.SEQLAB_FORM` can import seqlab.
+    """
+    processes: dict[tuple[str, ...], subprocess.Popen[str]] = {}
+    try:
+        for group in runners.PROCESSES:
+            environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+            isolation = "-I"
+            if runners.SEQLAB_FORM in group:
+                isolation = "-P"  # the script's own folder has a package `onnx`
+                paths = [str(_SOURCES), os.environ.get("PYTHONPATH", "")]
+                environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+            processes[group] = subprocess.Popen(
+                [sys.executable, isolation, str(runners.__file__), *group],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        yield processes
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.communicate()
 
 
 def check_parity(
     forms: Mapping[str, Path],
     *,
+    processes: Processes,
     sentences: Sequence[Sequence[str]],
     batches: Sequence[Batch],
     window: Mapping[str, int],
@@ -38,6 +72,7 @@ def check_parity(
 
     Args:
         forms: the exported files or folders, by the names of `runners.RUNNERS`.
+        processes: from `started_runners`; each is used once.
         sentences: tokens of real sentences, N tokens in all.
         batches: the same sentences as ids, from `make_batches`.
         window: `max_length` and `overlap` of the windows of long sentences.
@@ -64,11 +99,14 @@ def check_parity(
             f"{name}/{number}": ids for number, batch in enumerate(batches) for name, ids in batch.items()
         }
         np.savez(folder / "batches.npz", **arrays)
-        groups = [{form: forms[form] for form in group if form in forms} for group in runners.PROCESSES]
+        groups = [(group, {form: forms[form] for form in group if form in forms}) for group in processes]
         made: dict[str, dict[str, np.ndarray]] = {}
-        with ThreadPoolExecutor(_PROCESSES) as pool:
-            for part in pool.map(partial(run_forms, folder=folder), filter(None, groups)):
-                made |= part
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            pending = [
+                pool.submit(run_forms, processes[group], some, folder) for group, some in groups if some
+            ]
+        for running in pending:
+            made |= running.result()
         for form in forms:
             results = made[form]
             for call in sorted({name.partition("/")[0] for name in results}):
@@ -119,29 +157,24 @@ def _number(received: list[str], expected: list[str]) -> tuple[np.ndarray, np.nd
     return np.array([ids[tag] for tag in received]), np.array([ids[tag] for tag in expected]), names
 
 
-def run_forms(forms: Mapping[str, Path], folder: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Return the output of the forms' runners in one new process, which sees no GPU.
+def run_forms(
+    process: subprocess.Popen[str], forms: Mapping[str, Path], folder: Path
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the output of the forms' runners in a process of `started_runners`.
 
     Raises:
         SeqlabError: a runner failed; the message contains the end of its stderr.
     """
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    isolation = "-I"
-    if runners.SEQLAB_FORM in forms:
-        isolation = "-P"  # the script's own folder has a package `onnx`
-        paths = [str(_SOURCES), os.environ.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     arguments = [text for form, path in forms.items() for text in (form, str(path.resolve()))]
-    command = [sys.executable, isolation, str(runners.__file__), str(folder), *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    _, stderr = process.communicate(json.dumps([str(folder), *arguments]) + "\n")
     outputs = {form: folder / f"{form}.npz" for form in forms}
-    if done.returncode != 0:
+    if process.returncode != 0:
         failed = next((form for form, output in outputs.items() if not output.exists()), list(forms)[-1])
         raise SeqlabError(
             f"the exported form {failed!r} cannot be run in a new process",
             where=str(forms[failed]),
             expected="exit status 0",
-            received=f"exit status {done.returncode}\n{done.stderr.strip()[-2000:]}",
+            received=f"exit status {process.returncode}\n{stderr.strip()[-2000:]}",
             remedy="see the error above; the previous export is kept",
         )
     results = {}

@@ -1,9 +1,9 @@
 """Tag real sentences with exported forms, as a script in a new process.
 
-`python runners.py FOLDER FORM PATH [FORM PATH ...]`: the folder of the sentences from `serving.parity`,
-keys of `RUNNERS`, and the exported files or folders. For each way of calling a form, FOLDER/FORM.npz contains
-the tag ids, the tags as strings, or both, and the probabilities, all (tokens,). A tag id of -1 or an empty
-tag is a token of a sentence that the form splits into other tokens.
+`python runners.py FORM...`, keys of `RUNNERS`, imports what the forms need and waits for a line on standard
+input: a JSON list of the folder of the sentences from `serving.parity`, and a name and a path for each form.
+For each way of calling a form, FOLDER/FORM.npz then contains the tag ids and their probabilities, both
+(tokens,); a tag id of -1 is a token of a sentence that the form splits into other tokens.
 
 Only the form `tag` (the ONNX files as `seqlab tag` uses them) may import seqlab: the others have to run
 without it.
@@ -129,6 +129,14 @@ RUNNERS = {
 PROCESSES = (("saved_model", "pyfunc"), ("onnx",), ("tag",))
 """Which forms share a process. Each process imports TensorFlow and MLflow or neither, at most once."""
 
+IMPORTS = {
+    "saved_model": "tensorflow",
+    "onnx": "onnxruntime",
+    "pyfunc": "mlflow.pyfunc",
+    "tag": "onnxruntime",
+}
+"""What is imported while the process waits."""
+
 SEQLAB_FORM = "tag"
 """The form whose runner imports seqlab."""
 
@@ -173,4 +181,7 @@ def main(folder: str, *forms: str) -> None:
 if __name__ == "__main__":
     if SEQLAB_FORM not in sys.argv:
         sys.modules["seqlab"] = None  # type: ignore[assignment]  # importing it from here on raises
-    main(*sys.argv[1:])
+    for form in sys.argv[1:]:
+        importlib.import_module(IMPORTS[form])
+    if line := sys.stdin.readline():
+        main(*json.loads(line))

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 from seqlab.credentials import protect_output, without_credentials
 from seqlab.errors import SeqlabError, disk_error
@@ -54,7 +55,7 @@ def run_stage(stage: Callable[..., None], *names: str) -> int:
     except SeqlabError as error:
         print(f"error: {without_credentials(str(error))}", file=sys.stderr)
         return 1
-    except OSError as error:
+    except Exception as error:
         if (full := disk_error(error)) is None:
             raise
         print(f"error: {without_credentials(str(full))}", file=sys.stderr)
@@ -79,11 +80,11 @@ class _LineFormatter(logging.Formatter):
         return text if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {text}"
 
 
-def configure_logging() -> None:
-    """Write the log of seqlab's modules, from level INFO, to standard output."""
-    handler = logging.StreamHandler(sys.stdout)
+def configure_logging(stream: TextIO | None = None, *, level: int = logging.INFO) -> None:
+    """Write the log of seqlab's modules, from a level, to a stream, by default standard output."""
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(_LineFormatter())
     package = logging.getLogger("seqlab")
     package.handlers = [handler]
-    package.setLevel(logging.INFO)
+    package.setLevel(level)
     package.propagate = False

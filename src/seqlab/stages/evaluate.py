@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from seqlab.atomic import write_csv, write_json
+from seqlab.evaluation.error_page import write_error_page
 from seqlab.modeling.device import select_device
 from seqlab.params import load_params
 from seqlab.pipeline.record import record_evaluation
@@ -18,7 +19,7 @@ logger = logging.getLogger("seqlab.stages")
 
 
 def evaluate(task: str) -> None:
-    """Write data/predictions/TASK and metrics/TASK/{evaluate,scores}.json and {scores,confusion}.csv."""
+    """Write data/predictions/TASK and the files of metrics/TASK that dvc.yaml names."""
     params = load_params()
     logger.info("loading the %s tagger", task)
     select_device("cpu" if params.device == "cpu" else "auto")
@@ -36,6 +37,7 @@ def evaluate(task: str) -> None:
     write_csv(metrics / "scores.csv", evaluated.bars)
     write_csv(metrics / "confusion.csv", evaluated.confusion)
     corpus = json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))
+    write_error_page(metrics / "errors.html", evaluated.errors, title=f"{task} on {corpus['corpus']}")
     record_evaluation(
         task,
         evaluated,

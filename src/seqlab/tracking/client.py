@@ -41,6 +41,8 @@ def mlflow_client(tracking_uri: str) -> MlflowClient:
     apply_settings()
     from mlflow import MlflowClient
 
+    # MLflow logs the errors of a database with tracebacks, and raises them as well.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
 
 

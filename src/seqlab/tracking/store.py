@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from seqlab.credentials import remove_credentials, without_credentials
-from seqlab.errors import SeqlabError
+from seqlab.errors import SeqlabError, no_space_error
 from seqlab.locks import file_lock
 from seqlab.tracking.client import (
     apply_settings,
@@ -190,6 +190,8 @@ def usable_store(tracking_uri: str) -> Iterator[None]:
         raise
     except Exception as error:
         remove_credentials(error)
+        if "disk is full" in (cause := root_cause(error)):  # SQLite's words
+            raise no_space_error(without_credentials(tracking_uri), received=cause) from error
         raise SeqlabError(
             "the MLflow tracking store cannot be used",
             where=without_credentials(tracking_uri),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ _SERVER_SETTINGS = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::UserWarning",
 }
+_HOST = "127.0.0.1"
 _VIEW = "seqlab"
 _VIEW_TAG = f"mlflow.sharedViewState.{_VIEW}"
 _OWN_VIEW_TAG = "seqlab.view"
@@ -59,7 +61,7 @@ def ui_command(root: Path, *, port: int) -> list[str]:
         "--registry-store-uri": tracking_uri,
         "--default-artifact-root": folder.as_uri(),
         "--artifacts-destination": folder.as_uri(),
-        "--host": "127.0.0.1",
+        "--host": _HOST,
         "--port": str(port),
         # The default of four workers takes four times as long to start.
         "--workers": "1",
@@ -67,6 +69,27 @@ def ui_command(root: Path, *, port: int) -> list[str]:
         "--uvicorn-opts": "--log-level warning",
     }
     return [sys.executable, "-m", "mlflow", "server", *(part for pair in options.items() for part in pair)]
+
+
+def check_port(port: int) -> None:
+    """Check that the server can listen on a port: it would only log that it cannot, and end with status 0.
+
+    Raises:
+        SeqlabError: another program uses the port, or the system refuses it.
+    """
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((_HOST, port))
+        except (OSError, OverflowError) as error:
+            raise SeqlabError(
+                "the MLflow UI cannot use this port",
+                where=f"{_HOST}:{port}",
+                expected="a free port",
+                received=getattr(error, "strerror", None) or str(error),
+                remedy="choose another: seqlab ui --port 5001 (`mlflow models serve` and AirPlay on macOS "
+                "also use 5000)",
+            ) from None
 
 
 def ui_environment() -> dict[str, str]:

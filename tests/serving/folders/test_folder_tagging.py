@@ -36,10 +36,10 @@ def model() -> Model:
     return read_model(tiny_export("ner"))
 
 
-def streamed(data: bytes, *, name: str = "text") -> str:
+def streamed(data: bytes, *, name: str = "text", file: str = "in.txt") -> str:
     """What `seqlab tag` prints for the lines."""
     out = io.StringIO()
-    lines = read_text_lines(io.BytesIO(data), name="in.txt")
+    lines = read_text_lines(io.BytesIO(data), name=file)
     tag_stream(OnnxTagger(tiny_export("ner")), lines, tag_format=tag_format(name, colours=False), out=out)
     return out.getvalue()
 
@@ -111,7 +111,8 @@ def test_the_formats_of_lines(name: str, tmp_path: Path) -> None:
     (tmp_path / "in" / "a.gz").write_bytes(gzip.compress(TEXT))
     tag(tmp_path / "in", tmp_path / "out", read_model(tiny_export("ner"), format=name))
     tagged = gzip.decompress((tmp_path / "out" / "a.gz").read_bytes()).decode()
-    assert re.sub("<title>.*?</title>", "<title>seqlab</title>", tagged) == streamed(TEXT, name=name)
+    expected = streamed(TEXT, name=name, file="a.gz")
+    assert re.sub("<title>.*?</title>", "<title>seqlab</title>", tagged) == expected
 
 
 class StopError(Exception):

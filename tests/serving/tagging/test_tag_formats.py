@@ -7,6 +7,7 @@ import pytest
 from seqlab.errors import SeqlabError
 from seqlab.serving.tagging.tag_formats import FORMATS, tag_format
 from seqlab.serving.tagging.tagged_text import TaggedSpan, TaggedText, TaggedToken
+from seqlab.serving.tagging.text_lines import TextLine
 
 ENTITIES = TaggedText(
     "Ann Lee, <b>.",
@@ -23,11 +24,12 @@ PLAIN = TaggedText(
     "It rains", [TaggedToken("It", 0, 2, "PRON", 1.0), TaggedToken("rains", 3, 8, "VERB", 1.0)], None
 )
 EMPTY = TaggedText("", [], [])
-PROBLEM = SeqlabError("not <UTF-8>", where="in.txt:3")
+LINE = TextLine(3, "", file="in.txt")
+INVALID = TextLine(3, "", SeqlabError("not <UTF-8>", where="in.txt:3"), file="in.txt")
 
 
 def line(name: str, tagged: TaggedText, *, colours: bool = False) -> str:
-    return tag_format(name, colours=colours).line(3, tagged)
+    return tag_format(name, colours=colours).line(LINE, tagged)
 
 
 def test_text_brackets_entities() -> None:
@@ -45,12 +47,12 @@ def test_text_is_coloured_for_a_terminal() -> None:
 
 def test_conll_has_one_token_per_line() -> None:
     assert line("conll", PLAIN) == "It\tPRON\nrains\tVERB\n\n"
-    assert line("conll", EMPTY) == ""
+    assert line("conll", EMPTY) == "\n"
 
 
 def test_json_contains_offsets() -> None:
     value = json.loads(line("json", ENTITIES))
-    assert value["line"] == 3
+    assert (value["file"], value["line"]) == ("in.txt", 3)
     assert value["tokens"][0] == {
         "text": "Ann",
         "start": 0,
@@ -67,7 +69,13 @@ def test_json_contains_offsets() -> None:
         "end_token": 2,
     }
     assert "spans" not in json.loads(line("json", PLAIN))
-    assert json.loads(line("json", EMPTY)) == {"line": 3, "text": "", "tokens": [], "spans": []}
+    assert json.loads(line("json", EMPTY)) == {
+        "file": "in.txt",
+        "line": 3,
+        "text": "",
+        "tokens": [],
+        "spans": [],
+    }
 
 
 def test_html_escapes_tokens_tags_and_the_title() -> None:
@@ -91,9 +99,10 @@ def test_html_marks_entities_and_escapes_the_text() -> None:
 
 
 def test_one_type_has_one_colour() -> None:
-    one = tag_format("html", colours=False).line(1, ENTITIES)
+    one = tag_format("html", colours=False).line(LINE, ENTITIES)
     two = tag_format("html", colours=False).line(
-        2, TaggedText("Lee", [TaggedToken("Lee", 0, 3, "S-PER", 1.0)], [TaggedSpan("PER", "Lee", 0, 3, 0, 1)])
+        LINE,
+        TaggedText("Lee", [TaggedToken("Lee", 0, 3, "S-PER", 1.0)], [TaggedSpan("PER", "Lee", 0, 3, 0, 1)]),
     )
     colour = two.partition("background: ")[2][:7]
     assert f'{colour}">Ann Lee' in one
@@ -103,14 +112,14 @@ def test_one_type_has_one_colour() -> None:
     ("name", "expected"),
     [
         ("text", "\n"),
-        ("conll", ""),
-        ("json", '{"line": 3, "error": "not <UTF-8>"}\n'),
+        ("conll", "# error: not <UTF-8>\n\n"),
+        ("json", '{"file": "in.txt", "line": 3, "error": "not <UTF-8>"}\n'),
         ("html", '<p class="problem">not &lt;UTF-8&gt;</p>\n'),
     ],
 )
 def test_a_line_that_cannot_be_tagged_is_kept_in_the_output(name: str, expected: str) -> None:
     assert name in FORMATS
-    assert tag_format(name, colours=False).problem(3, PROBLEM) == expected
+    assert tag_format(name, colours=False).problem(INVALID) == expected
 
 
 def test_an_unknown_format_raises() -> None:

@@ -11,11 +11,15 @@ def read(data: bytes) -> list[TextLine]:
     return list(read_text_lines(io.BytesIO(data), name="in.txt"))
 
 
+def text_line(number: int, text: str) -> TextLine:
+    return TextLine(number, text, file="in.txt")
+
+
 def test_line_ends_and_byte_order_marks_are_removed() -> None:
     assert read(b"\xef\xbb\xbfone\r\n\ntwo\tthree") == [
-        TextLine(1, "one"),
-        TextLine(2, ""),
-        TextLine(3, "two\tthree"),
+        text_line(1, "one"),
+        text_line(2, ""),
+        text_line(3, "two\tthree"),
     ]
 
 
@@ -34,7 +38,7 @@ def test_line_ends_and_byte_order_marks_are_removed() -> None:
 )
 def test_an_invalid_line_is_reported_and_the_next_is_read(line: bytes, message: str) -> None:
     first, bad, last = read(b"first\n" + line + b"\nlast\n")
-    assert (first, last) == (TextLine(1, "first"), TextLine(3, "last"))
+    assert (first, last) == (text_line(1, "first"), text_line(3, "last"))
     assert (bad.number, bad.text) == (2, "")
     with pytest.raises(Exception, match=message):
         raise bad.problem or AssertionError("no problem")
@@ -48,7 +52,7 @@ def test_a_long_last_line_without_an_end() -> None:
 def test_the_longest_allowed_word_and_line_are_read() -> None:
     word = "x" * LONGEST_TOKEN
     line = f"{word} {'y ' * 400_000}z"
-    assert read(line.encode() + b"\n") == [TextLine(1, line)]
+    assert read(line.encode() + b"\n") == [text_line(1, line)]
 
 
 def test_batches_are_bounded_by_lines_and_by_characters() -> None:

@@ -147,8 +147,8 @@ class BlockTagger:
 
     def _written(self, line: TextLine, tagged: TaggedText) -> str:
         if line.problem is not None:
-            return self._format.problem(line.number, line.problem)
-        return self._format.line(line.number, tagged)
+            return self._format.problem(line)
+        return self._format.line(line, tagged)
 
 
 def _fields(line: TextLine, tagged: TaggedText) -> dict[str, Any]:
@@ -176,8 +176,12 @@ def _json_row(line: bytes | None, field: str, result: dict[str, Any]) -> bytes:
 
 
 def _text_rows(block: Block, field: str, records: list[bytes | None]) -> Iterator[TextLine]:
-    name = str(block.file.path)
-    return read_text_lines(io.BytesIO(block.data), name=name, first_number=block.first_row)
+    return read_text_lines(
+        io.BytesIO(block.data),
+        name=str(block.file.path),
+        first_number=block.first_row,
+        shown_name=block.file.name,
+    )
 
 
 def _parquet_rows(block: Block, field: str, records: list[bytes | None]) -> Iterator[TextLine]:

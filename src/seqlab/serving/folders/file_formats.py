@@ -111,12 +111,12 @@ def cut_blocks(file: InputFile, *, rows: int = BLOCK_ROWS) -> Iterator[Block]:
     Raises:
         SeqlabError: the file is damaged.
     """
-    with _damage_reported(file):
+    with damage_reported(file):
         if file.kind == "parquet":
             yield from _cut_parquet(file, rows=rows)
             return
         number, first_row = 0, 1
-        with _opened(file) as lines:
+        with open_lines(file) as lines:
             while group := _read_lines(lines, rows=rows, longest=file.longest_line):
                 yield Block(file, number, first_row, b"".join(group))
                 number, first_row = number + 1, first_row + len(group)
@@ -130,7 +130,7 @@ def check_columns(file: InputFile, *, field: str) -> None:
     """
     import pyarrow.types
 
-    with _damage_reported(file):
+    with damage_reported(file):
         schema = _parquet_schema(file)
     is_text = "text" in schema.names and any(
         test(schema.field("text").type)
@@ -200,7 +200,8 @@ def read_texts(data: bytes) -> list[str | None]:
 
 
 @contextmanager
-def _opened(file: InputFile) -> Iterator[BinaryIO]:
+def open_lines(file: InputFile) -> Iterator[BinaryIO]:
+    """Open a file of lines, decompressed."""
     with file.path.open("rb") as raw:
         if file.compression == "gzip":
             with gzip.open(raw) as lines:
@@ -269,7 +270,8 @@ def _to_stream(table: Any) -> bytes:
 
 
 @contextmanager
-def _damage_reported(file: InputFile) -> Iterator[None]:
+def damage_reported(file: InputFile) -> Iterator[None]:
+    """Raise a SeqlabError if the block cannot read the file."""
     try:
         yield
     # BadGzipFile is an OSError, pyarrow's ArrowInvalid a ValueError.

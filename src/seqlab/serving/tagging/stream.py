@@ -51,10 +51,10 @@ def tag_stream(
                 num_invalid += 1
                 progress.clear()
                 print(f"error: {line.problem}", file=sys.stderr)
-                out.write(tag_format.problem(line.number, line.problem))
+                out.write(tag_format.problem(line))
             else:
                 num_texts += bool(line.text.strip())
-                out.write(tag_format.line(line.number, result))
+                out.write(tag_format.line(line, result))
         out.flush()
         progress.advance(len(group), sum(len(result.tokens) for result in tagged))
     out.write(tag_format.tail)

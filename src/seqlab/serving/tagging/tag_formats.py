@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seqlab.errors import SeqlabError
 from seqlab.serving.tagging.tagged_text import TaggedSpan, TaggedText
+from seqlab.serving.tagging.text_lines import TextLine
 
 FORMATS = ("text", "conll", "json", "html")
 
@@ -32,14 +32,15 @@ class TagFormat:
     """How to write a file of tagged lines.
 
     Args:
-        line: formats a line number and a tagged line, line ends included.
-        problem: formats a line number and the error of a line that cannot be tagged.
+        line: formats a line and its tags, line ends included. Every line has a place in the output, also an
+            empty one.
+        problem: formats a line that cannot be tagged.
         head: written first.
         tail: written last.
     """
 
-    line: Callable[[int, TaggedText], str]
-    problem: Callable[[int, SeqlabError], str]
+    line: Callable[[TextLine, TaggedText], str]
+    problem: Callable[[TextLine], str]
     head: str = ""
     tail: str = ""
 
@@ -55,16 +56,16 @@ def tag_format(name: str, *, colours: bool, title: str = "seqlab") -> TagFormat:
     if name == "text":
         return TagFormat(lambda _, tagged: _as_text(tagged, colours=colours) + "\n", lambda *_: "\n")
     if name == "conll":
-        return TagFormat(lambda _, tagged: _as_conll(tagged), lambda *_: "")
+        return TagFormat(lambda _, tagged: _as_conll(tagged), lambda line: f"# error: {_problem(line)}\n\n")
     if name == "json":
         return TagFormat(
-            line=lambda number, tagged: _json_line({"line": number, **as_dict(tagged)}),
-            problem=lambda number, error: _json_line({"line": number, "error": error.what}),
+            line=lambda line, tagged: _json_line({**_place(line), **as_dict(tagged)}),
+            problem=lambda line: _json_line({**_place(line), "error": _problem(line)}),
         )
     if name == "html":
         return TagFormat(
-            line=lambda _, tagged: f"<p>{_as_html(tagged)}</p>\n",
-            problem=lambda _, error: f'<p class="problem">{html.escape(error.what)}</p>\n',
+            line=lambda _, tagged: f"<p>{as_html(tagged)}</p>\n",
+            problem=lambda line: f'<p class="problem">{html.escape(_problem(line))}</p>\n',
             head=_PAGE_HEAD.format(title=html.escape(title)),
             tail=_PAGE_TAIL,
         )
@@ -89,9 +90,8 @@ def _as_text(tagged: TaggedText, *, colours: bool) -> str:
 
 
 def _as_conll(tagged: TaggedText) -> str:
-    """Return one `token<TAB>tag` line per token and an empty line; nothing for a text without tokens."""
-    lines = [f"{token.text}\t{token.tag}\n" for token in tagged.tokens]
-    return "".join([*lines, "\n"]) if lines else ""
+    """Return one `token<TAB>tag` line per token and an empty line, which stands alone for an empty text."""
+    return "".join([*(f"{token.text}\t{token.tag}\n" for token in tagged.tokens), "\n"])
 
 
 def as_dict(tagged: TaggedText) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def as_dict(tagged: TaggedText) -> dict[str, Any]:
     return result
 
 
-def _as_html(tagged: TaggedText) -> str:
+def as_html(tagged: TaggedText) -> str:
     """Return the text with its entities marked; without spans, every token is marked with its tag."""
     marked = [(span.entity_type, span.start, span.end) for span in tagged.spans or ()]
     if tagged.spans is None:
@@ -117,6 +117,14 @@ def _as_html(tagged: TaggedText) -> str:
         parts.append(f"{html.escape(tagged.text[start:end])}<b>{html.escape(name)}</b></mark>")
         position = end
     return "".join([*parts, html.escape(tagged.text[position:])])
+
+
+def _place(line: TextLine) -> dict[str, Any]:
+    return {"file": line.file, "line": line.number}
+
+
+def _problem(line: TextLine) -> str:
+    return line.problem.what if line.problem else ""
 
 
 def _json_line(value: dict[str, Any]) -> str:

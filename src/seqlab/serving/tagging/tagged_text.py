@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
 from seqlab.errors import SeqlabError
@@ -46,6 +47,12 @@ class TaggedText:
     def tags(self) -> list[str]:
         """The tags of the tokens."""
         return [token.tag for token in self.tokens]
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        # Imported by name: the export stage depends on this module, but not on how a text is shown.
+        formats = import_module("seqlab.serving.tagging.tag_formats")
+        return f"<p>{formats.as_html(self)}</p>"
 
 
 class TextTagger(Protocol):

@@ -29,20 +29,25 @@ class TextLine:
         number: the 1-based number of the line in its file.
         text: the line without its line end; empty if there is a problem.
         problem: the error in the line.
+        file: the file, as the user named it; `-` is standard input.
     """
 
     number: int
     text: str
     problem: SeqlabError | None = None
+    file: str = ""
 
 
-def read_text_lines(file: BinaryIO, *, name: str, first_number: int = 1) -> Iterator[TextLine]:
+def read_text_lines(
+    file: BinaryIO, *, name: str, first_number: int = 1, shown_name: str | None = None
+) -> Iterator[TextLine]:
     """Read lines of UTF-8 from a binary file.
 
     Args:
         file: the lines.
         name: the name of the file in error messages.
         first_number: the number of the first line, if the file is a part of another one.
+        shown_name: the name of the file in results; None for `name`.
     """
     number = first_number - 1
     while line := file.readline(LONGEST_LINE + 1):
@@ -72,7 +77,7 @@ def read_text_lines(file: BinaryIO, *, name: str, first_number: int = 1) -> Iter
                     received=f"byte {found} ({error.reason})",
                     remedy="convert it, for example with `iconv -f latin1 -t utf-8`",
                 )
-        yield TextLine(number, "" if problem else text, problem)
+        yield TextLine(number, "" if problem else text, problem, name if shown_name is None else shown_name)
 
 
 def batches(

@@ -1,0 +1,53 @@
+"""`seqlab errors [TASK]`: the page of a run's errors, with another run beside it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from seqlab.params import load_params
+from seqlab.pipeline.error_pages import write_errors_of
+
+EXAMPLES = (
+    "seqlab errors",
+    "seqlab errors pos --against /data/baseline/predictions/pos --output changed.html",
+)
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "errors",
+        help="write a page of the errors on dev and test, and of what differs from another run",
+        description="dvc repro writes the page of each run to metrics/TASK/errors.html.",
+    )
+    parser.add_argument("task", nargs="?", metavar="TASK", help="default: the first task of params.yaml")
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="PATH",
+        help="folder or .conll file; default: data/predictions/TASK",
+    )
+    parser.add_argument(
+        "--against", type=Path, metavar="PATH", help="the predictions of another run on the same sentences"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", default=Path("errors.html"), help="default: errors.html"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    params = load_params()
+    task = args.task or params.tasks[0]
+    predictions = args.predictions or Path("data/predictions") / task
+    write_errors_of(
+        predictions,
+        args.output,
+        task=task,
+        spans=params.task(task).tag_scheme is not None,
+        prepared=Path("data/prepared") / task,
+        against=args.against,
+    )
+    print(args.output)
+    return 0

@@ -1,0 +1,148 @@
+"""`seqlab evaluate`: score a tagger, or predictions, on any file with gold tags."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from seqlab.api import Tagger, default_task, load, read_corpus, score
+from seqlab.corpus.sentence import Sentence
+from seqlab.errors import SeqlabError
+from seqlab.params import load_params
+from seqlab.tracking.same_run import warn_of_mixed_runs
+
+EXAMPLES = (
+    "seqlab evaluate data/example/test.conll --columns token,upos,xpos,ner",
+    "seqlab evaluate --model models:/seqlab-ner@champion new.conll --columns token,ner --tag-scheme BIOES",
+    "seqlab evaluate --predictions data/predictions/ner/test.conll",
+    "seqlab evaluate --predictions theirs.txt --columns token,_,gold,predicted --format json",
+)
+
+_PREDICTIONS = ("token", "gold", "predicted")
+_SCORES = ("span_f1", "span_precision", "span_recall", "token_accuracy", "sentence_accuracy")
+_TOGETHER = 2048
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="score a tagger, or predictions, on any file with gold tags",
+        description="Tags the tokens of CoNLL or CoNLL-U files and compares the tags with the gold ones; "
+        "with --predictions, loads no model. The scores are those of the evaluate stage.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="files with gold tags; they are joined")
+    parser.add_argument(
+        "--predictions", action="store_true", help="the files have the columns token, gold and predicted"
+    )
+    parser.add_argument(
+        "--task", metavar="TASK", help="default: that of --model, the only exported one, or ner"
+    )
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="the folder of an export, models:/NAME@ALIAS, or an MLflow run id (default: models/TASK/export)",
+    )
+    parser.add_argument(
+        "--columns",
+        help="names in order, for example token,_,ner (default: those of corpus.files in params.yaml)",
+    )
+    parser.add_argument("--column", help="the gold tags (default: the column that the tagger learned)")
+    parser.add_argument("--separator", help="between columns: tab, space or whitespace")
+    parser.add_argument("--tag-scheme", help="of the gold spans (default: that of corpus.files, or IOB2)")
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the scores."""
+    seed = load_params().seed if Path("params.yaml").exists() else 0
+    gold, predicted, spans = _read_predictions(args) if args.predictions else _tag(args)
+    scores = score(gold, predicted, spans=spans, seed=seed)
+    if args.format == "json":
+        print(json.dumps(scores, indent=2, ensure_ascii=False))
+        return 0
+    console = Console(soft_wrap=True)
+    console.print(f"{scores['sentences']:,} sentences, {scores['tokens']:,} tokens")
+    console.print(_score_table(scores))
+    console.print(_class_table(scores))
+    return 0
+
+
+def _tag(args: argparse.Namespace) -> tuple[list[Sentence], list[Sentence], bool]:
+    """Return the gold sentences, the same ones with predicted tags, and whether tags encode spans."""
+    warn_of_mixed_runs(Path(args.model or f"models/{args.task or default_task()}"))
+    tagger = load(args.model, task=args.task)
+    defaults = load_params().corpus.files if Path("params.yaml").exists() else None
+    column = args.column or tagger.config["corpus"]["column"]
+    columns = args.columns.split(",") if args.columns else ["token", column]
+    if defaults and not args.columns:
+        columns = defaults.columns
+    scheme = args.tag_scheme or (defaults.tag_scheme if defaults else "IOB2")
+    gold = [
+        sentence
+        for file in args.files
+        for sentence in read_corpus(
+            file,
+            columns=columns,
+            column=column,
+            separator=args.separator or (defaults.separator if defaults else "tab"),
+            comment_prefix=defaults.comment_prefix if defaults else "# ",
+            tag_scheme=scheme if tagger.spans else None,
+        )
+    ]
+    return gold, list(_predicted(tagger, gold)), tagger.spans
+
+
+def _predicted(tagger: Tagger, gold: list[Sentence]) -> Iterator[Sentence]:
+    for first in range(0, len(gold), _TOGETHER):
+        group = gold[first : first + _TOGETHER]
+        for sentence, tagged in zip(group, tagger.tag([s.tokens for s in group]), strict=True):
+            yield Sentence(sentence.tokens, tuple(tagged.tags))
+
+
+def _read_predictions(args: argparse.Namespace) -> tuple[list[Sentence], list[Sentence], None]:
+    if args.model or args.task or args.column or args.tag_scheme:
+        raise SeqlabError(
+            "the files have predictions, which no tagger makes",
+            where="--predictions",
+            expected="no --model, --task, --column and --tag-scheme",
+            remedy="leave them out; tags may be in any scheme",
+        )
+    columns = args.columns.split(",") if args.columns else list(_PREDICTIONS)
+    gold, predicted = (
+        [
+            sentence
+            for file in args.files
+            for sentence in read_corpus(
+                file, columns=columns, column=column, separator=args.separator or "whitespace"
+            )
+        ]
+        for column in _PREDICTIONS[1:]
+    )
+    return gold, predicted, None
+
+
+def _score_table(scores: dict[str, Any]) -> Table:
+    table = Table("score", "value", "95 % interval")
+    for name in _SCORES:
+        if name in scores:
+            low, high = scores.get(f"{name}_interval", (None, None))
+            interval = "" if low is None else f"{low:.4f} to {high:.4f}"
+            table.add_row(name.replace("_", " "), f"{scores[name]:.4f}", interval)
+    return table
+
+
+def _class_table(scores: dict[str, Any]) -> Table:
+    """Return the scores by entity type, or by tag if tags do not encode spans."""
+    prefix, classes = ("span_", "per_type") if "per_type" in scores else ("", "per_tag")
+    table = Table("type" if prefix else "tag", "precision", "recall", "F1", "gold", "predicted")
+    for name, row in scores[classes].items():
+        values = (f"{row[f'{prefix}{measure}']:.4f}" for measure in ("precision", "recall", "f1"))
+        table.add_row(name, *values, f"{row['gold']:,}", f"{row['predicted']:,}")
+    return table

@@ -1,0 +1,79 @@
+"""`seqlab quick`: all five stages for one task at small size, in one process and a folder of its own."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import shutil
+import tempfile
+import time
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seqlab.errors import SeqlabError
+from seqlab.params import load_params
+from seqlab.stages import configure_logging
+
+EXAMPLES = ("seqlab quick", "seqlab quick pos --sentences 1000 --folder /tmp/quick")
+
+STAGES = ("download", "prepare", "train", "evaluate", "export")
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "quick",
+        help="run all stages for one task at small size, to see whether they work",
+        description="Runs the five stages with the model of params.yaml on a small sample corpus, without "
+        "DVC and in one process, which imports libraries once. Models, metrics and the MLflow store are in "
+        "a folder of their own, and no file of the repository changes.",
+    )
+    parser.add_argument("task", nargs="?", metavar="TASK", help="default: the first of params.yaml")
+    parser.add_argument("--sentences", type=int, default=400, help="size of the sample (default: 400)")
+    parser.add_argument("--epochs", type=int, default=2, help="default: 2")
+    parser.add_argument("--folder", type=Path, help="a new folder that is kept (default: a temporary one)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the stages and print how long each took."""
+    params = load_params()
+    task = args.task or params.tasks[0]
+    section = params.task(task)
+    small = {"epochs": args.epochs, "bucket_boundaries": 4}
+    values = params.model_dump(mode="json", exclude={"sections"})
+    values |= {
+        "tasks": [task],
+        "device": "cpu",
+        "defaults": {"auxiliary": {}, "embedder": {}, "training": {}},
+    }
+    values["corpus"] |= {"name": "sample", "sample": {"sentences": args.sentences, "seed": params.seed}}
+    values[task] = section.model_dump(mode="json") | {
+        "training": section.training.model_dump(mode="json") | small,
+        "embedder": section.embedder.model_dump(mode="json")
+        | {"vectors": str(Path(section.embedder.vectors).resolve())},
+    }
+    configure_logging()
+    os.environ.pop("DVC_ROOT", None)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    folder = args.folder or Path(tempfile.mkdtemp(prefix="seqlab-quick-"))
+    if args.folder and args.folder.exists():
+        raise SeqlabError("the folder exists", where=str(args.folder), expected="a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with chdir(folder):
+            Path("params.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+            for name in STAGES:
+                print(f"\n{name}:", flush=True)
+                started = time.monotonic()
+                stage = getattr(importlib.import_module(f"seqlab.stages.{name}"), name)
+                stage(*([] if name == "download" else [task]))
+                print(f"{name} took {time.monotonic() - started:.1f} s", flush=True)
+    finally:
+        if args.folder is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"\nall stages work{f'; the results are in {folder}' if args.folder else ''}")
+    return 0
