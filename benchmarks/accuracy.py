@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from seqlab.evaluation.comparison import mean_and_deviation
 
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "accuracy.json"
@@ -176,7 +177,7 @@ def table(variants: dict[str, dict[str, Any]]) -> str:
         rows = list(seeds.values())
         score = "span_f1" if "span_f1" in rows[0]["dev"] else "token_accuracy"
         dev, test = (spread([row[split][score] for row in rows if split in row]) for split in ("dev", "test"))
-        minutes = statistics.mean(row["cpu_s"] for row in rows) / 60
+        minutes = mean_and_deviation([row["cpu_s"] for row in rows])[0] / 60
         lines.append(f"| {label} | {dev} | {test} | {len(rows)} | {minutes:.1f} |")
     return "\n".join(lines)
 
@@ -185,8 +186,8 @@ def spread(values: list[float]) -> str:
     """Mean and sample standard deviation."""
     if not values:
         return "–"
-    mean = f"{statistics.mean(values):.2f}"
-    return f"{mean} ± {statistics.stdev(values):.2f}" if len(values) > 1 else mean
+    mean, deviation = mean_and_deviation(values)
+    return f"{mean:.2f}" if deviation is None else f"{mean:.2f} ± {deviation:.2f}"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import pytest
         ("seqlab.evaluation.scores", ("tensorflow", "keras", "mlflow", "matplotlib")),
         ("seqlab.pipeline.preparing", ("tensorflow", "keras", "mlflow")),
         ("seqlab.pipeline.record", ("tensorflow", "keras")),
+        ("seqlab.pipeline.stored_results", ("tensorflow", "keras", "mlflow", "dvc")),
         ("seqlab.cli", ("tensorflow", "keras", "mlflow")),
         ("seqlab.serving.folders.workers", ("tensorflow", "keras", "mlflow", "onnx", "ray")),
         ("seqlab.serving.tagging.exported_tagger", ("tensorflow", "keras", "mlflow", "onnx")),

@@ -35,7 +35,7 @@ ROW = {
 SUMMARY = {
     "run_eagerly": False, "jit_compile": True, "strategy": "mirrored", "replicas": 8, "device": "cpu",
     "training_traces": 2, "batch_shapes": 2, "best_epoch": 1, "parameters": 10, "rows_dropped_per_epoch": 1,
-    "tokens_per_s": 3.0, "dev": {"span_f1": 0.75},
+    "duration_s": 3.0, "tokens_per_s": 3.0, "dev": {"span_f1": 0.75},
 }  # fmt: skip
 
 
@@ -59,8 +59,15 @@ def recorded(tmp_path_factory):
         confusion = [{"actual": "O", "predicted": "O", "count": 9, "share": 1.0}]
         both = {"dev": scores, "test": scores}
         evaluated = EvaluatedTask(scores=both, confusion=confusion, bars=bars, errors=[])
+        (root / "dev.conll").write_text("a O O\n\n", encoding="utf-8")
         record_evaluation(
-            "ner", evaluated, corpus=CORPUS, root=root, run_json=root / "run.json", metrics=root
+            "ner",
+            evaluated,
+            corpus=CORPUS,
+            root=root,
+            run_json=root / "run.json",
+            metrics=root,
+            predictions=root,
         )
         view = save_view("ner", section=params.task("ner"), root=root)
         client = mlflow_client(resolve_tracking_uri(root))
@@ -98,6 +105,9 @@ def test_plots_and_reports_are_artifacts(recorded):
     assert names >= {"training.json", "evaluate.json", "errors.html"}
     plots = {file.path for file in client.list_artifacts(run.info.run_id, "plots")}
     assert plots == {f"plots/{name}.png" for name in ("learning_curve", "confusion", "scores")}
+    assert [file.path for file in client.list_artifacts(run.info.run_id, "predictions")] == [
+        "predictions/dev.conll"
+    ]
 
 
 def test_the_first_metric_of_a_run_is_the_score_on_dev(recorded):

@@ -45,7 +45,7 @@ def start_training_run(
         SeqlabError: the tracking store cannot be reached; nothing has been trained yet.
     """
     section = params.task(task)
-    settings = _settings(task, params, corpus=corpus["corpus"])
+    settings = run_settings(task, params, corpus=corpus["corpus"])
     provenance = provenance_tags(
         root, stages=["download", f"prepare@{task}"], seed=params.seed, device=params.device
     )
@@ -115,16 +115,23 @@ def log_training(
         }
     )
     run.log_metrics({f"best_dev/{name}": value for name, value in summary["dev"].items()})
-    names = ("best_epoch", "parameters", "rows_dropped_per_epoch", "tokens_per_s")
+    names = ("best_epoch", "parameters", "rows_dropped_per_epoch", "duration_s", "tokens_per_s")
     run.log_metrics({f"training/{name}": summary[name] for name in names})
     run.log_dict(summary, "training.json")
     run.log_figure(learning_curve_figure(history, title=_title(task, corpus)), f"{_PLOTS}/learning_curve.png")
 
 
 def record_evaluation(
-    task: str, evaluated: Any, *, corpus: Mapping[str, Any], root: Path, run_json: Path, metrics: Path
+    task: str,
+    evaluated: Any,
+    *,
+    corpus: Mapping[str, Any],
+    root: Path,
+    run_json: Path,
+    metrics: Path,
+    predictions: Path,
 ) -> None:
-    """Resume the training's run and log scores, plots and the report.
+    """Resume the training's run and log scores, plots, the report and the predictions.
 
     Args:
         task: the task's name.
@@ -133,6 +140,7 @@ def record_evaluation(
         root: the repository's root.
         run_json: the file that names the run.
         metrics: the folder of evaluate.json.
+        predictions: the folder of dev.conll and test.conll.
     """
     title = _title(task, corpus)
     with TrackedRun.resume(root=root, run_json=run_json) as run:
@@ -145,6 +153,8 @@ def record_evaluation(
         run.log_metrics({f"test_span_f1/{name}": row["span_f1"] for name, row in per_type.items()})
         run.log_artifact(metrics / "evaluate.json")
         run.log_artifact(metrics / "errors.html")
+        for file in sorted(predictions.glob("*.conll")):
+            run.log_artifact(file, "predictions")
         run.log_figure(confusion_figure(evaluated.confusion, title=title), f"{_PLOTS}/confusion.png")
         bars = _by_group(evaluated.bars, key="entity_type" if per_type else "tag")
         run.log_figure(span_scores_figure(bars, title=title), f"{_PLOTS}/scores.png")
@@ -164,7 +174,7 @@ def save_view(task: str, *, section: TaskParams, root: Path) -> str:
     )
 
 
-def _settings(task: str, params: Params, *, corpus: str) -> dict[str, Any]:
+def run_settings(task: str, params: Params, *, corpus: str) -> dict[str, Any]:
     """Return the parameters that a task's run has."""
     # This parameter cannot change the result, and may differ in the training that goes on.
     section = params.task(task).model_dump(mode="json", exclude={"training": {"checkpoint_minutes"}})
@@ -186,7 +196,7 @@ def _committed_settings(task: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch, suppress(SeqlabError):
         (Path(scratch) / "params.yaml").write_text(text, encoding="utf-8")
         params = load_params(Path(scratch) / "params.yaml")
-        return _settings(task, params, corpus=params.corpus.name)
+        return run_settings(task, params, corpus=params.corpus.name)
     return {}
 
 

@@ -237,6 +237,7 @@ def train_task(
         "training_traces": result.traces,
         "batch_shapes": len(result.batch_shapes),
         "padding_efficiency": best["padding_efficiency"],
+        "duration_s": duration_s,
         "tokens_per_s": tokens / duration_s,
         "dev": {name: best[name] for name in dev_scores},
     }

@@ -39,7 +39,13 @@ def evaluate(task: str) -> None:
     corpus = json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))
     write_error_page(metrics / "errors.html", evaluated.errors, title=f"{task} on {corpus['corpus']}")
     record_evaluation(
-        task, evaluated, corpus=corpus, root=repository_root(), run_json=models / "run.json", metrics=metrics
+        task,
+        evaluated,
+        corpus=corpus,
+        root=repository_root(),
+        run_json=models / "run.json",
+        metrics=metrics,
+        predictions=predictions,
     )
     for split, scores in evaluated.scores.items():
         shown = [name for name in ("span_f1", "token_accuracy") if name in scores]

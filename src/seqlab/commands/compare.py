@@ -1,0 +1,62 @@
+"""`seqlab compare`: what changed between trainings, and whether the difference is one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+EXAMPLES = (
+    "seqlab compare main HEAD",
+    "seqlab compare --task pos quick-lr 0a1b2c3d",
+    "seqlab compare --group-seeds softmax-1 softmax-2 crf-1 crf-2 --html crf.html",
+    "seqlab compare main HEAD --markdown > comment.md",
+)
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "compare",
+        help="compare trainings: parameters, scores with intervals and tests, sentences, cost",
+        description="Compares the first result with each other one on the same sentences. A result is the id "
+        "of an MLflow run or its start, a DVC experiment's name, a Git revision, or a folder: a checkout, or "
+        "predictions (dev.conll, test.conll). docs/experiments.md explains the tests.",
+    )
+    parser.add_argument("first", metavar="RESULT", help="what the others are compared with")
+    parser.add_argument("others", metavar="RESULT", nargs="+")
+    parser.add_argument("--task", help="default: the first task of params.yaml")
+    parser.add_argument(
+        "--group-seeds", action="store_true", help="results that differ in `seed` alone are one configuration"
+    )
+    parser.add_argument(
+        "--examples", type=int, default=3, metavar="N", help="sentences shown, better and worse (default: 3)"
+    )
+    parser.add_argument("--markdown", action="store_true", help="print Markdown, for a pull request")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML page instead")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print or write the report."""
+    from rich.console import Console
+
+    from seqlab.atomic import replaced_file
+    from seqlab.params import load_params
+    from seqlab.pipeline.comparing import compare_results
+    from seqlab.pipeline.report_blocks import WIDTH, print_blocks, to_html, to_markdown
+    from seqlab.pipeline.stored_results import read_result
+
+    task = args.task or load_params().tasks[0]
+    results = [read_result(name, task=task, root=Path.cwd()) for name in (args.first, *args.others)]
+    blocks = compare_results(results, task=task, group_seeds=args.group_seeds, examples=max(0, args.examples))
+    if args.html:
+        with replaced_file(args.html) as made:
+            made.write_text(to_html(blocks), encoding="utf-8")
+        print(args.html)
+    elif args.markdown:
+        print(to_markdown(blocks), end="")
+    else:
+        console = Console()
+        console.width = min(console.width, WIDTH)
+        print_blocks(blocks, console)
+    return 0

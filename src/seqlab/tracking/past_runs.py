@@ -1,0 +1,96 @@
+"""Runs of the store, read."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqlab.errors import SeqlabError
+from seqlab.tracking.client import mlflow_client, quiet_mlflow
+from seqlab.tracking.store import resolve_tracking_uri, store_errors
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+RUN_ID = re.compile(r"[0-9a-f]{4,32}")
+
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run as the store has it; parameters are texts, as MLflow keeps them."""
+
+    run_id: str
+    name: str
+    status: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    duration_s: float | None
+
+
+def find_run(root: Path, run_id: str) -> PastRun | None:
+    """Return the run whose id is, or starts with, `run_id`; None if there is none.
+
+    Raises:
+        SeqlabError: several runs' ids start so, or the store cannot be used.
+    """
+    uri = resolve_tracking_uri(root)
+    if not RUN_ID.fullmatch(run_id) or _is_missing_database(uri):
+        return None
+    client = mlflow_client(uri)
+    with store_errors(uri), quiet_mlflow():
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        condition = (
+            f"attributes.run_id = '{run_id}'" if len(run_id) == 32 else f"attributes.run_id LIKE '{run_id}%'"
+        )
+        found = client.search_runs(experiments, condition, max_results=5)
+    if len(found) > 1:
+        raise SeqlabError(
+            "several runs' ids start so",
+            where=run_id,
+            received=", ".join(run.info.run_id for run in found),
+            remedy="give more of the id",
+        )
+    return _past_run(found[0]) if found else None
+
+
+def read_artifact(root: Path, run_id: str, name: str) -> bytes | None:
+    """Return the content of a run's artifact; None if the run has no such artifact."""
+    from mlflow.exceptions import MlflowException
+
+    uri = resolve_tracking_uri(root)
+    client = mlflow_client(uri)
+    folder = name.rpartition("/")[0] or None
+    with store_errors(uri), quiet_mlflow(), tempfile.TemporaryDirectory() as scratch:
+        try:
+            if name not in {file.path for file in client.list_artifacts(run_id, folder)}:
+                return None
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+        return Path(client.download_artifacts(run_id, name, scratch)).read_bytes()
+
+
+def _is_missing_database(uri: str) -> bool:
+    """Return whether the store is a SQLite file that does not exist, which reading would create."""
+    return uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).exists()
+
+
+def _past_run(run: Run) -> PastRun:
+    start, end = run.info.start_time, run.info.end_time
+    return PastRun(
+        run_id=run.info.run_id,
+        name=run.info.run_name,
+        status=run.info.status,
+        params=dict(run.data.params),
+        tags=dict(run.data.tags),
+        metrics=dict(run.data.metrics),
+        duration_s=None if end is None else (end - start) / 1000,
+    )
