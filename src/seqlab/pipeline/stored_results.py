@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,12 +16,11 @@ from seqlab.evaluation.predictions import TaggedSentence, read_predictions
 from seqlab.params import load_params
 from seqlab.pipeline.record import experiment_name, run_settings
 from seqlab.tracking.past_runs import PastRun, find_run, read_artifact
+from seqlab.tracking.provenance import git_output
 from seqlab.tracking.run_names import as_params
 
 SPLITS = ("dev", "test")
 COSTS = ("duration_s", "tokens_per_s", "parameters")
-
-_GIT_TIMEOUT_S = 20
 
 Reader = Callable[[str], bytes | None]
 """Returns the content of a file of the repository, by its path in it; None if it does not exist."""
@@ -237,10 +235,11 @@ def _commit(root: Path, name: str) -> str | None:
     """
     if name.startswith("-"):
         return None
-    if commit := _git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"):
+    if commit := git_output(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"):
         return commit
     # DVC stores an experiment as refs/exps/<2 digits of its base>/<38 digits>/<name>.
-    lines = _git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    refs = git_output(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or ""
+    lines = refs.splitlines()
     found = [line.split()[0] for line in lines if line.split("/", 4)[-1] == name and line.count("/") >= 4]
     if len(found) > 1:
         raise SeqlabError(
@@ -251,14 +250,3 @@ def _commit(root: Path, name: str) -> str | None:
             remedy="name the commit",
         )
     return found[0] if found else None
-
-
-def _git(root: Path, *arguments: str) -> str:
-    """Return git's output; empty if it fails."""
-    try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=_GIT_TIMEOUT_S
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
