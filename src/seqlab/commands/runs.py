@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         dirty = " (dirty)" if tags.get("git.dirty") == "true" else ""
         cells = (
             row.task,
-            row.run_id,
+            row.run_id[:12],
             row.run.name if row.run else "",
             tags.get("git.commit", "")[:10] + dirty,
         )
