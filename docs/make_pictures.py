@@ -3,10 +3,11 @@
     pip install vl-convert-python            # renders Vega-Lite without a network; chromium must be installed
     python docs/make_pictures.py runs  --repository CLONE --task ner
     python docs/make_pictures.py plots --repository CLONE --task ner
+    python docs/make_pictures.py errors --repository CLONE --task ner --against baseline/ner
 
 CLONE is a clone of this repository in which the runs to show were made: for `runs`, the sample corpus with
 `dvc repro train@ner` and `dvc exp run --queue -S ner.training.learning_rate=...`; for `plots`, real text with
-`dvc repro evaluate@ner`.
+`dvc repro evaluate@ner`; for `errors`, the same, with the predictions of another run on that text in CLONE/baseline/ner.
 """
 
 from __future__ import annotations
@@ -33,17 +34,23 @@ WINDOW = (1882, 560)
 ASSISTANT_SHARE = 0.256
 """Of the window's width: the panel on the right that MLflow opens at a first visit. It is cut off."""
 START_UP_S = 120
+ERRORS_WINDOW = (1400, 780)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("picture", choices=["runs", "plots"])
+    parser.add_argument("picture", choices=["runs", "plots", "errors"])
     parser.add_argument("--repository", type=Path, default=Path.cwd())
     parser.add_argument("--task", default="ner")
+    parser.add_argument("--against", help="predictions of another run, below the repository")
     args = parser.parse_args()
-    {"runs": picture_runs, "plots": picture_plots}[args.picture](args.repository.resolve(), args.task)
+    repository = args.repository.resolve()
+    if args.picture == "errors":
+        picture_errors(repository, args.task, args.against)
+    else:
+        {"runs": picture_runs, "plots": picture_plots}[args.picture](repository, args.task)
 
 
 def picture_runs(repository: Path, task: str) -> None:
@@ -60,18 +67,33 @@ def picture_runs(repository: Path, task: str) -> None:
             if line.startswith("press Ctrl-C"):
                 break
         wait_for(f"http://127.0.0.1:{PORT}/health")
-        with tempfile.TemporaryDirectory() as profile:
-            options = [
-                "--headless=new", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={profile}",
-                f"--window-size={WINDOW[0]},{WINDOW[1]}", "--virtual-time-budget=30000",
-                f"--screenshot={PICTURES / 'runs.png'}",
-            ]  # fmt: skip
-            subprocess.run(["chromium", *options, address], check=True, timeout=180, capture_output=True)
+        take_screenshot(address, "runs.png", WINDOW)
         page = Image.open(PICTURES / "runs.png")
         page.crop((0, 0, round(page.width * (1 - ASSISTANT_SHARE)), page.height)).save(PICTURES / "runs.png")
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=30)
+
+
+def take_screenshot(address: str, name: str, window: tuple[int, int]) -> None:
+    with tempfile.TemporaryDirectory() as profile:
+        options = [
+            "--headless=new", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={profile}",
+            f"--window-size={window[0]},{window[1]}", "--virtual-time-budget=30000",
+            f"--screenshot={PICTURES / name}",
+        ]  # fmt: skip
+        subprocess.run(["chromium", *options, address], check=True, timeout=180, capture_output=True)
+
+
+def picture_errors(repository: Path, task: str, against: str) -> None:
+    """Take a screenshot of the page of a run's errors beside another run's."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "errors.html"
+        arguments = ["errors", task, "--against", against, "--output", str(page)]
+        subprocess.run([sys.executable, "-m", "seqlab.cli", *arguments], cwd=repository, check=True)
+        take_screenshot(page.as_uri(), "errors.png", ERRORS_WINDOW)
+    picture = Image.open(PICTURES / "errors.png").convert("RGB")
+    picture.quantize(128).save(PICTURES / "errors.png", optimize=True)
 
 
 def wait_for(address: str) -> None:

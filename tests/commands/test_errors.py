@@ -69,6 +69,13 @@ def test_the_prepared_data_of_another_corpus_is_not_used(predictions):
     assert (dev["unseen"], dev["files"]) == (None, [])
 
 
+def test_the_prepared_data_of_an_older_version_is_not_used(predictions):
+    prepare(Path("data/prepared/ner"))
+    Path("data/prepared/ner/dev/places.bin").unlink()
+    assert main(["errors"]) == 0
+    assert page_data()["splits"][0]["unseen"] is None
+
+
 def test_another_run_beside_it(predictions, tmp_path):
     predict(tmp_path / "other/dev.conll", "O O O", "B-PER O")
     assert main(["errors", "--against", "other"]) == 0

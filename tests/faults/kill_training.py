@@ -86,7 +86,7 @@ def make_copy(folder: Path, changes: list[str]) -> None:
         *sections, last = key.split(".")
         section = values
         for name in sections:
-            section = section[name]
+            section = section.setdefault(name, {})
         section[last] = yaml.safe_load(value)
     (folder / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
 

@@ -47,7 +47,7 @@ def main() -> int:
             for auxiliary, head, precision in itertools.product(AUXILIARY, HEADS, PRECISIONS):
                 params = folder / "params.yaml"
                 values = yaml.safe_load(params.read_text(encoding="utf-8"))
-                values[task]["auxiliary"]["columns"] = "all" if auxiliary == "all" else []
+                values[task].setdefault("auxiliary", {})["columns"] = "all" if auxiliary == "all" else []
                 values[task]["head"] = {"type": head, "label_smoothing": 0.0}
                 values[task]["training"]["mixed_precision"] = precision
                 params.write_text(yaml.safe_dump(values), encoding="utf-8")

@@ -26,6 +26,7 @@ def test_every_stage_writes_its_outputs(small_run):
             for name in ("corpus", "train", "evaluate", "scores", "export")
         ),
         *(f"data/predictions/{task}/{split}.conll" for task in TASKS for split in ("dev", "test")),
+        *(f"metrics/{task}/errors.html" for task in TASKS),
     ]
     assert [name for name in made if not (small_run.folder / name).exists()] == []
     leftovers = [

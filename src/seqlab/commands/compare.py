@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
         "predictions (dev.conll, test.conll). docs/experiments.md explains the tests.",
     )
     parser.add_argument("first", metavar="RESULT", help="what the others are compared with")
-    parser.add_argument("others", metavar="RESULT", nargs="+")
+    parser.add_argument("others", metavar="RESULT", nargs="+", help="each is compared with the first")
     parser.add_argument("--task", help="default: the first task of params.yaml")
     parser.add_argument(
         "--group-seeds", action="store_true", help="results that differ in `seed` alone are one configuration"

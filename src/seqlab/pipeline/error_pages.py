@@ -89,7 +89,7 @@ def _read(path: Path) -> list[TaggedSentence]:
 
 def _prepared_split(prepared: Path, name: str, sentences: list[TaggedSentence]) -> dict[str, Any]:
     """Return the split's places and train's tokens; nothing if the prepared split has other sentences."""
-    if not (prepared / name).is_dir():
+    if not (prepared / name / "places.bin").is_file():
         return {}
     tags = Vocabulary.read(prepared / "vocabulary" / "tags.json")
     split = read_encoded_split(prepared / name, tags=tags)
