@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import yaml
 
 from seqlab.errors import SeqlabError
-from seqlab.evaluation.predictions import TaggedSentence, read_predictions
+from seqlab.evaluation.predictions import TaggedSentence, read_predictions, write_predictions
 from seqlab.params import load_params
 from seqlab.pipeline.record import experiment_name, run_settings
 from seqlab.tracking.past_runs import PastRun, find_run, read_artifact
@@ -75,6 +76,22 @@ def read_result(name: str, *, task: str, root: Path) -> StoredResult:
         expected="a folder, a Git revision, a DVC experiment's name, or the id of an MLflow run",
         remedy="list experiments with `dvc exp show` and runs with `make ui`; `dvc exp pull` fetches others'",
     )
+
+
+@contextmanager
+def predictions_of(name: str, *, task: str, root: Path) -> Iterator[Path]:
+    """Yield a file or a folder of predictions: `name` itself, or those of the result that it stands for.
+
+    Raises:
+        SeqlabError: as `read_result`.
+    """
+    if Path(name).is_file() or any((Path(name) / f"{split}.conll").is_file() for split in SPLITS):
+        yield Path(name)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        for split, sentences in read_result(name, task=task, root=root).predictions.items():
+            write_predictions(Path(scratch) / f"{split}.conll", sentences)
+        yield Path(scratch)
 
 
 def _from_folder(name: str, folder: Path, *, task: str) -> StoredResult:
