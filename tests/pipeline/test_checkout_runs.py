@@ -94,6 +94,12 @@ def test_a_checkout_that_is_as_in_its_run(checkout, capsys):
     assert "as in the run" in text
 
 
+def test_a_task_without_a_run(checkout, capsys):
+    Path("models/ner/run.json").unlink()
+    assert main(["runs"]) == 1
+    assert "no run" in capsys.readouterr().out
+
+
 def test_other_parameters(checkout, capsys):
     write("params.yaml", PARAMS.replace("seed: 13\ndevice", "seed: 14\ndevice"))
     assert problems() == "params.yaml differs: seed is 14 (run: 13)"

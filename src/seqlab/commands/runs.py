@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
             row.run.name if row.run else "",
             tags.get("git.commit", "")[:10] + dirty,
         )
-        table.add_row(*map(Text, cells), "differs" if row.problems else "as in the run")
+        state = "no run" if row.run is None else "differs" if row.problems else "as in the run"
+        table.add_row(*map(Text, cells), state)
     console = Console(soft_wrap=True)
     console.print(table)
     for row in found:
