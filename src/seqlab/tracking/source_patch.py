@@ -28,7 +28,8 @@ _GIT_TIMEOUT_S = 20
 def source_patch() -> bytes | None:
     """Return the changes of `SOURCES` in the working directory since HEAD.
 
-    New files are included, files that Git ignores and credentials are left out. In an experiment, these changes include the experiment's parameters.
+    New files are included, files that Git ignores and credentials are left out. In an experiment, its
+    parameters are part of the changes.
 
     Returns:
         Output of `git diff --binary`; empty if nothing has changed; None outside a Git repository.
