@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import re
+import shlex
+from pathlib import Path
+
 import pytest
 
-from seqlab.cli import main
+from seqlab.cli import build_parser, main
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -42,3 +48,12 @@ def test_a_page(folders, capsys):
 def test_a_name_of_nothing(folders, capsys):
     assert main(["compare", "a", "no-such-thing", "--task", "ner"]) == 1
     assert "no-such-thing: there is no such result" in capsys.readouterr().err
+
+
+def test_the_commands_of_the_page_parse():
+    page = (REPOSITORY / "docs" / "experiments.md").read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"^```sh\n(.*?)^```", page, re.M | re.S))
+    commands = re.findall(r"^seqlab ([^>\n]*)", blocks, re.M)
+    assert len(commands) >= 4
+    for command in commands:
+        assert build_parser().parse_args(shlex.split(command)).run

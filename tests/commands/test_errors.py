@@ -89,6 +89,14 @@ def test_another_run_beside_it(predictions, tmp_path):
     ]
 
 
+def test_another_run_by_what_compare_takes(predictions, tmp_path):
+    predict(tmp_path / "clone/data/predictions/ner/dev.conll", "O O O", "B-PER O")
+    assert main(["errors", "--against", "clone"]) == 0
+    data = page_data()
+    assert data["title"] == "ner, data/predictions/ner against clone"
+    assert [split["name"] for split in data["splits"]] == ["dev"]
+
+
 def test_two_files_of_any_name(predictions, tmp_path):
     predict(tmp_path / "crf.conll", "B-PER O B-LOC", "B-PER O")
     arguments = ["--predictions", "data/predictions/ner/dev.conll", "--against", "crf.conll"]
@@ -102,13 +110,14 @@ def test_two_files_of_any_name(predictions, tmp_path):
     [
         (["chunks"], "params.yaml: unknown task"),
         (["pos"], "data/predictions/pos: no predictions\n  expected: a .conll file, or a folder"),
-        (["--against", "empty"], "empty: no predictions\n"),
+        (["--against", "empty"], "empty: there are no predictions of ner\n"),
         (["--against", "nothing.conll"], "nothing.conll: no sentences\n"),
         (
             ["--predictions", "only", "--against", "data/predictions/ner/test.conll"],
             "data/predictions/ner/test.conll: the two runs have no split in common\n"
             "  expected: predictions for dev\n  received: predictions for test",
         ),
+        (["--against", "no-such-run"], "no-such-run: there is no such result\n"),
         (["--against", "less"], "the two runs have different sentences of dev"),
     ],
 )

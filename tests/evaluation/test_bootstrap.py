@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from seqlab.evaluation import bootstrap
 from seqlab.evaluation.bootstrap import (
     approximate_randomization,
     bootstrap_interval,
@@ -132,3 +133,12 @@ def test_invalid_arguments():
         bootstrap_interval(counts, token_accuracy, seed=0, resamples=0)
     with pytest.raises(ValueError, match=r"the same sentences: \(3, 2\) and \(4, 2\)"):
         approximate_randomization(np.ones((3, 2), int), np.ones((4, 2), int), token_accuracy, seed=0)
+
+
+def test_drawing_in_parts_changes_nothing(monkeypatch):
+    first, second = _random_tokens(40, 0.8, seed=7), _random_tokens(40, 0.8, seed=7)
+    second[::3, 0] = 0
+    whole = approximate_randomization(first, second, token_accuracy, seed=1, resamples=103)
+    monkeypatch.setattr(bootstrap, "_MAX_DRAWS", 10 * 40)
+    assert approximate_randomization(first, second, token_accuracy, seed=1, resamples=103) == whole
+    assert 0 < whole[1] < 1

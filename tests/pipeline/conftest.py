@@ -30,6 +30,7 @@ COPIED = (
     "data/example",
     "data/vectors",
     "data/.gitignore",
+    "examples",
 )
 SMALL = {
     "corpus.sample.sentences": 200,
@@ -134,11 +135,8 @@ def follow_recipe(folder: Path) -> Any:
     return yaml.safe_load(setting)
 
 
-def make_workspace(folder: Path) -> Workspace:
-    """Copy the repository's files into `folder`, set small parameters, and commit.
-
-    The POS tagger gets the encoder of CONTRIBUTING.md's recipe.
-    """
+def copy_repository(folder: Path) -> Workspace:
+    """Copy the repository's files into `folder`."""
     for name in COPIED:
         source, target = REPOSITORY / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -150,8 +148,11 @@ def make_workspace(folder: Path) -> Workspace:
         REPOSITORY / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "config.local")
     )
     (folder / ".venv").symlink_to(sys.prefix)
-    workspace = Workspace(folder)
-    workspace.change(SMALL | {"pos.encoder": follow_recipe(folder)})
+    return Workspace(folder)
+
+
+def commit(workspace: Workspace) -> None:
+    """Make a Git repository of a workspace, with one commit."""
     for command in (
         ("git", "init", "-q", "-b", "main"),
         ("git", "config", "user.name", "Test"),
@@ -160,6 +161,16 @@ def make_workspace(folder: Path) -> Workspace:
         ("git", "commit", "-q", "-m", "start"),
     ):
         workspace.run(*command)
+
+
+def make_workspace(folder: Path) -> Workspace:
+    """Copy the repository, set small parameters, and commit.
+
+    The POS tagger gets the encoder of CONTRIBUTING.md's recipe.
+    """
+    workspace = copy_repository(folder)
+    workspace.change(SMALL | {"pos.encoder": follow_recipe(folder)})
+    commit(workspace)
     return workspace
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from seqlab.pipeline.error_pages import write_errors_of
 
 EXAMPLES = (
     "seqlab errors",
+    "seqlab errors ner --against main",
     "seqlab errors pos --against /data/baseline/predictions/pos --output changed.html",
 )
 
@@ -29,7 +31,9 @@ def add_parser(subparsers: Any) -> None:
         help="folder or .conll file; default: data/predictions/TASK",
     )
     parser.add_argument(
-        "--against", type=Path, metavar="PATH", help="the predictions of another run on the same sentences"
+        "--against",
+        metavar="RESULT",
+        help="another run on the same sentences: a folder or .conll file, or what `seqlab compare` takes",
     )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", default=Path("errors.html"), help="default: errors.html"
@@ -41,13 +45,19 @@ def run(args: argparse.Namespace) -> int:
     params = load_params()
     task = args.task or params.tasks[0]
     predictions = args.predictions or Path("data/predictions") / task
-    write_errors_of(
-        predictions,
-        args.output,
-        task=task,
-        spans=params.task(task).tag_scheme is not None,
-        prepared=Path("data/prepared") / task,
-        against=args.against,
-    )
+    with ExitStack() as stack:
+        against = None
+        if args.against:
+            from seqlab.pipeline.stored_results import predictions_of
+
+            against = stack.enter_context(predictions_of(args.against, task=task, root=Path.cwd()))
+        write_errors_of(
+            predictions,
+            args.output,
+            spans=params.task(task).tag_scheme is not None,
+            prepared=Path("data/prepared") / task,
+            against=against,
+            title=f"{task}, {predictions}" + (f" against {args.against}" if args.against else ""),
+        )
     print(args.output)
     return 0

@@ -25,6 +25,8 @@ Counts = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
 Statistic = Callable[[Counts], Scores]
 
+_MAX_DRAWS = 1_000_000  # in memory at once
+
 
 def sentence_span_counts(sentences: Iterable[TaggedTriple]) -> Counts:
     """Return each sentence's number of correct, gold and predicted spans, `(sentences, 3)`, for `span_f1`."""
@@ -109,13 +111,15 @@ def approximate_randomization(
         )
     columns = first.shape[1]
     rows, multiplicities = _distinct_rows(np.hstack([first, second]), resamples)
-    swapped = np.random.default_rng(seed).binomial(multiplicities, 0.5, size=(resamples, len(rows)))
-    moved = swapped @ (rows[:, columns:] - rows[:, :columns])
     first_sum, second_sum = first.sum(axis=0), second.sum(axis=0)
     difference = float(statistic(first_sum) - statistic(second_sum))
-    differences = statistic(first_sum + moved) - statistic(second_sum - moved)
-    # The tolerance covers differences that are equal except for rounding.
-    extreme = int(np.count_nonzero(np.abs(differences) >= abs(difference) - 1e-12))
+    random, extreme, step = np.random.default_rng(seed), 0, max(1, _MAX_DRAWS // len(rows))
+    for start in range(0, resamples, step):
+        size = (min(step, resamples - start), len(rows))
+        moved = random.binomial(multiplicities, 0.5, size=size) @ (rows[:, columns:] - rows[:, :columns])
+        differences = statistic(first_sum + moved) - statistic(second_sum - moved)
+        # The tolerance covers differences that are equal except for rounding.
+        extreme += int(np.count_nonzero(np.abs(differences) >= abs(difference) - 1e-12))
     return difference, (extreme + 1) / (resamples + 1)
 
 

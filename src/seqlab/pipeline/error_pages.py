@@ -17,23 +17,23 @@ def write_errors_of(
     predictions: Path,
     page: Path,
     *,
-    task: str,
     spans: bool,
     prepared: Path,
     against: Path | None = None,
     names: tuple[str, str] = ("this run", "other run"),
+    title: str,
 ) -> None:
     """Write the page of the errors in predictions, and of those that another run made on the same sentences.
 
     Args:
         predictions: a folder of `dev.conll` and `test.conll`, or one such file.
         page: the HTML file to write.
-        task: the task's name.
         spans: whether the tags encode spans.
         prepared: the folder that the prepare stage wrote. Sentences' places and unseen tokens are shown if it
             has the sentences of the predictions.
         against: the other run's predictions. A split that only one run has is left out.
         names: the names of the runs.
+        title: the page's title.
 
     Raises:
         SeqlabError: there are no predictions, or the runs have no split in common or different sentences.
@@ -58,7 +58,6 @@ def write_errors_of(
         other = _read(others[name]) if against else None
         known = _prepared_split(prepared, name, sentences)
         splits.append(split_errors(name, sentences, spans=spans, other=other, **known))
-    title = f"{task}, {predictions}" + (f" against {against}" if against else "")
     write_error_page(page, splits, title=title, runs=names if against else names[:1])
 
 

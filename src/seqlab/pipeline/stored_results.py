@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,15 @@ from typing import Any
 import yaml
 
 from seqlab.errors import SeqlabError
-from seqlab.evaluation.predictions import TaggedSentence, read_predictions
+from seqlab.evaluation.predictions import TaggedSentence, read_predictions, write_predictions
 from seqlab.params import load_params
 from seqlab.pipeline.record import experiment_name, run_settings
 from seqlab.tracking.past_runs import PastRun, find_run, read_artifact
+from seqlab.tracking.provenance import git_output
 from seqlab.tracking.run_names import as_params
 
 SPLITS = ("dev", "test")
 COSTS = ("duration_s", "tokens_per_s", "parameters")
-
-_GIT_TIMEOUT_S = 20
 
 Reader = Callable[[str], bytes | None]
 """Returns the content of a file of the repository, by its path in it; None if it does not exist."""
@@ -77,6 +76,22 @@ def read_result(name: str, *, task: str, root: Path) -> StoredResult:
         expected="a folder, a Git revision, a DVC experiment's name, or the id of an MLflow run",
         remedy="list experiments with `dvc exp show` and runs with `make ui`; `dvc exp pull` fetches others'",
     )
+
+
+@contextmanager
+def predictions_of(name: str, *, task: str, root: Path) -> Iterator[Path]:
+    """Yield a file or a folder of predictions: `name` itself, or those of the result that it stands for.
+
+    Raises:
+        SeqlabError: as `read_result`.
+    """
+    if Path(name).is_file() or any((Path(name) / f"{split}.conll").is_file() for split in SPLITS):
+        yield Path(name)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        for split, sentences in read_result(name, task=task, root=root).predictions.items():
+            write_predictions(Path(scratch) / f"{split}.conll", sentences)
+        yield Path(scratch)
 
 
 def _from_folder(name: str, folder: Path, *, task: str) -> StoredResult:
@@ -237,10 +252,11 @@ def _commit(root: Path, name: str) -> str | None:
     """
     if name.startswith("-"):
         return None
-    if commit := _git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"):
+    if commit := git_output(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"):
         return commit
     # DVC stores an experiment as refs/exps/<2 digits of its base>/<38 digits>/<name>.
-    lines = _git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    refs = git_output(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or ""
+    lines = refs.splitlines()
     found = [line.split()[0] for line in lines if line.split("/", 4)[-1] == name and line.count("/") >= 4]
     if len(found) > 1:
         raise SeqlabError(
@@ -251,14 +267,3 @@ def _commit(root: Path, name: str) -> str | None:
             remedy="name the commit",
         )
     return found[0] if found else None
-
-
-def _git(root: Path, *arguments: str) -> str:
-    """Return git's output; empty if it fails."""
-    try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=_GIT_TIMEOUT_S
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

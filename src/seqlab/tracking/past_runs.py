@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from seqlab.errors import SeqlabError
 from seqlab.tracking.client import mlflow_client, quiet_mlflow
+from seqlab.tracking.run import REPLACEMENT_TAG
 from seqlab.tracking.store import resolve_tracking_uri, store_errors
 
 if TYPE_CHECKING:
@@ -57,6 +58,18 @@ def find_run(root: Path, run_id: str) -> PastRun | None:
             received=", ".join(run.info.run_id for run in found),
             remedy="give more of the id",
         )
+    return _past_run(found[0]) if found else None
+
+
+def find_replacement(root: Path, run_id: str) -> PastRun | None:
+    """Return the run that replaces a run of another store (see `TrackedRun.resume`); None if none does."""
+    uri = resolve_tracking_uri(root)
+    if _is_missing_database(uri):
+        return None
+    client = mlflow_client(uri)
+    with store_errors(uri), quiet_mlflow():
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        found = client.search_runs(experiments, f"tags.{REPLACEMENT_TAG} = '{run_id}'", max_results=1)
     return _past_run(found[0]) if found else None
 
 

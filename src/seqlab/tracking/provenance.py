@@ -72,16 +72,18 @@ def git_tags(root: Path) -> dict[str, str]:
     because DVC stores it in the experiment's commit. HEAD is then detached, so the branch is one of `root`
     whose tip is the commit.
     """
-    commit = _git(".", "rev-parse", "--verify", "--quiet", "HEAD")
+    commit = git_output(".", "rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
         return {"git.commit": NONE, "git.branch": NONE, "git.dirty": NONE}
-    branch = _git(".", "branch", "--show-current") or _git(
+    branch = git_output(".", "branch", "--show-current") or git_output(
         root, "for-each-ref", "--count=1", f"--points-at={commit}", "--format=%(refname:short)", "refs/heads"
     )
     tags = {"git.commit": commit, "git.branch": branch or "detached"}
     ignored = [*GENERATED, *(["params.yaml"] if "DVC_EXP_NAME" in os.environ else [])]
     exclude = [f":(exclude){path}" for path in ignored]
-    status = _git(".", "status", "--porcelain", "--untracked-files=no", "--no-renames", "--", ".", *exclude)
+    status = git_output(
+        ".", "status", "--porcelain", "--untracked-files=no", "--no-renames", "--", ".", *exclude
+    )
     if status is None:
         return {**tags, "git.dirty": "unknown"}
     files = [line[3:] for line in status.splitlines()]
@@ -94,7 +96,7 @@ def git_tags(root: Path) -> dict[str, str]:
 
 def committed_text(path: str) -> str | None:
     """Return the text of a file of the working directory as HEAD has it; None if HEAD does not have it."""
-    return _git(".", "show", f"HEAD:./{path}")
+    return git_output(".", "show", f"HEAD:./{path}")
 
 
 def lock_tags(lock: Path, stages: Sequence[str]) -> dict[str, str]:
@@ -156,7 +158,7 @@ def current_user() -> str:
         return str(os.getuid())
 
 
-def _git(folder: Path | str, *arguments: str) -> str | None:
+def git_output(folder: Path | str, *arguments: str) -> str | None:
     """Return git's output, or None if git or the repository is missing or the command times out."""
     try:
         done = subprocess.run(
