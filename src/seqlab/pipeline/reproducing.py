@@ -372,9 +372,9 @@ def compare_runs(
             continue
         score, difference = again.metrics.get(key, nan), again.metrics.get(key, nan) - run.metrics[key]
         differences.append(abs(difference))
-        rows.append(
-            (key, f"{run.metrics[key]:.4f}", f"{score:.4f}", f"{difference:+.4f}" if difference else "equal")
-        )
+        verdict = f"{difference:+.4f}" if difference else "equal"
+        name = key.removeprefix("best_").replace("/", " ")
+        rows.append((name, f"{run.metrics[key]:.4f}", f"{score:.4f}", verdict))
     outcome, is_reproduced = _outcome(
         unequal + (["parameters"] if keys else []),
         is_promised=is_promised,

@@ -41,7 +41,7 @@ def source_patch() -> bytes | None:
         # In a copy of the index, new files can be announced without a change of the user's.
         copy = Path(scratch) / "index"
         if (file := Path(index.strip())).exists():
-            shutil.copyfile(file, copy)
+            shutil.copy2(file, copy)  # by its time, Git knows files that changed in the second of a commit
         environment = {"GIT_INDEX_FILE": str(copy)}
         if _git("add", "--intent-to-add", "--", *paths, **environment) is None:
             return None
