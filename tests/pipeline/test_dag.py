@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 
 import mlflow
 import pytest
+
+from seqlab.cli import main
 
 TASKS = ("ner", "pos")
 
@@ -305,3 +308,30 @@ def test_a_queued_experiment_uses_the_same_store_and_records_its_name_and_base_c
     assert queued.data.tags["git.commit"] == base
     shown = small_run.run("dvc", "exp", "show", "--csv")
     assert queued.data.tags["dvc.exp_name"] in shown
+
+
+def test_a_run_is_reproduced_by_its_id_from_a_fresh_clone(small_run, tmp_path, monkeypatch, capfd):
+    clone = tmp_path / "clone"
+    small_run.run("git", "clone", "-q", str(small_run.folder), str(clone))
+    cache = small_run.folder / ".dvc" / "cache"
+    (clone / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {cache}\n", encoding="utf-8")
+    for name in list(os.environ):
+        if name.startswith(("MLFLOW", "DVC_")):
+            monkeypatch.delenv(name)
+    store = f"sqlite:///{small_run.folder}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.chdir(clone)
+    run_id = small_run.json("models/pos/run.json")["run_id"]
+    assert main(["reproduce", run_id[:12]]) == 0
+    output = capfd.readouterr().out
+    assert "data: from DVC's cache or remote" in output
+    assert "Reproduced: equal weights and scores." in output
+    again = json.loads((clone / f".seqlab/reproduce/{run_id[:12]}/models/pos/run.json").read_text("utf-8"))
+    client = mlflow.MlflowClient(store)
+    first, second = (client.get_run(found).data for found in (run_id, again["run_id"]))
+    assert run_id != again["run_id"]
+    assert second.tags["reproduces"] == run_id
+    assert second.tags["reproduction"] == "Reproduced: equal weights and scores."
+    assert second.tags["weights.digest"] == first.tags["weights.digest"]
+    assert second.metrics["test/token_accuracy"] == first.metrics["test/token_accuracy"]

@@ -35,7 +35,7 @@ ROW = {
 SUMMARY = {
     "run_eagerly": False, "jit_compile": True, "strategy": "mirrored", "replicas": 8, "device": "cpu",
     "training_traces": 2, "batch_shapes": 2, "best_epoch": 1, "parameters": 10, "rows_dropped_per_epoch": 1,
-    "duration_s": 3.0, "tokens_per_s": 3.0, "dev": {"span_f1": 0.75},
+    "duration_s": 3.0, "tokens_per_s": 3.0, "weights_digest": "1" * 64, "dev": {"span_f1": 0.75},
 }  # fmt: skip
 
 
@@ -83,6 +83,9 @@ def test_a_run_has_parameters_data_and_execution_mode(recorded):
     assert run.data.tags["corpus.auxiliary_columns"] == "upos"
     assert run.data.tags["run.execution"] == "graph, XLA"
     assert run.data.tags["run.training_traces"] == "2"
+    assert run.data.tags["weights.digest"] == "1" * 64
+    assert run.data.tags["run.threads"].isdigit()
+    assert run.data.tags["run.processor"]
     assert "scores on it say nothing about real text" in run.data.tags["mlflow.note.content"]
     assert {given.dataset.name for given in run.inputs.dataset_inputs} == {
         "files-train", "files-dev", "files-test",

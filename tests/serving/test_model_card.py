@@ -72,8 +72,9 @@ def test_a_tagger_of_parts_of_speech() -> None:
     assert "| token accuracy | 0.9500 [0.9000, 0.9900] | 0.9500 [0.9000, 0.9900] |" in text
     assert "| `NOUN` | 0.5000 | 0.2500 | 0.3333 | 1,234 |" in text
     assert "- `VERB` instead of `NOUN`: 3 tokens, 10.0% of `NOUN`\n  - `the >>run<< 'is' on`" in text
-    assert "git checkout abc123\nmake repro" in text
-    assert "`r1`" in text
+    assert "```\nseqlab reproduce r1\n```" in text
+    assert "MLflow run `r1`" in text
+    assert "commit `abc123`" in text
     assert "uncommitted" not in text
     assert "- SavedModel\n- not available: ONNX (this layer cannot be written as ONNX)\n" in text
     assert "synthetic" not in text

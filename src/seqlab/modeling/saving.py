@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +45,15 @@ def save_tagger(tagger: Tagger, path: Path, *, features: dict[str, Any]) -> None
             received=f"{'equal' if equal else 'different'} weights, logits that differ by {difference:.2g}",
             remedy="implement `build` and `get_config` in every custom layer; see docs/masks.md",
         )
+
+
+def weights_digest(weights: Sequence[np.ndarray]) -> str:
+    """Return one SHA-256 of all weights, in their order, with dtypes and shapes.
+
+    The digest of a `.keras` file would be another one after each training, because the file contains times.
+    """
+    digest = hashlib.sha256()
+    for values in weights:
+        digest.update(f"{values.dtype} {values.shape} ".encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()

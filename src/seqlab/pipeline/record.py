@@ -9,17 +9,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from seqlab.credentials import without_credentials
 from seqlab.errors import SeqlabError
 from seqlab.params import Params, TaskParams, load_params
 from seqlab.tracking.figures import confusion_figure, learning_curve_figure, span_scores_figure
 from seqlab.tracking.provenance import NONE, committed_text, provenance_tags
 from seqlab.tracking.run import TrackedRun
 from seqlab.tracking.run_names import changed_settings, previous_params, run_name
+from seqlab.tracking.source_patch import MAX_BYTES, PATCH, describe_patch, source_patch
 from seqlab.tracking.ui_server import save_runs_view
 
 _TRAIN_METRICS = ("train_loss", "learning_rate", "padding_efficiency", "duration_s")
 _MAIN_SCORES = ("span_f1", "token_accuracy")
 _PLOTS = "plots"
+
+WEIGHTS = "weights.digest"
+LOCK = "dvc.lock"
 
 
 def experiment_name(task: str) -> str:
@@ -32,7 +37,8 @@ def start_training_run(
 ) -> TrackedRun:
     """Start the run of a training, with its parameters, datasets and provenance.
 
-    If the training goes on after an interruption, they are written to the same run again, with equal values.
+    Its artifacts `git.patch` and `dvc.lock` are what `seqlab reproduce` needs besides the commit. If the
+    training goes on after an interruption, all of it is written to the same run again, with equal values.
 
     Args:
         task: the task's name.
@@ -54,9 +60,15 @@ def start_training_run(
     else:
         name = _run_name(task, settings, root=root, commit=provenance["git.commit"])
         run = TrackedRun.start(root=root, experiment=experiment_name(task), run_name=name)
+    patch = source_patch()
+    if patch and len(patch) <= MAX_BYTES:
+        run.log_bytes(patch, PATCH)
+    if (lock := Path(LOCK)).exists():
+        run.log_bytes(without_credentials(lock.read_text(encoding="utf-8")).encode(), LOCK)
     run.set_tags(
         {
             **provenance,
+            PATCH: describe_patch(patch),
             "task": task,
             "corpus": _corpus_label(corpus),
             "corpus.digest": corpus["digest"],
@@ -102,11 +114,12 @@ def log_training(
     history: Sequence[Mapping[str, float]],
     corpus: Mapping[str, Any],
 ) -> None:
-    """Log execution mode and traces, the best epoch's scores, the summary and the learning curve."""
+    """Log execution mode and traces, the weights' digest, the best epoch's scores, and the learning curve."""
     mode = "eager" if summary["run_eagerly"] else "graph"
     run.set_tags(
         {
             "run.device": summary["device"],
+            WEIGHTS: summary["weights_digest"],
             "run.execution": f"{mode}{', XLA' if summary['jit_compile'] else ''}",
             "run.strategy": summary["strategy"],
             "run.replicas": summary["replicas"],

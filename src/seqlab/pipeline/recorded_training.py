@@ -62,6 +62,7 @@ def train_and_record(
             checkpoint.note_run(run)
         # TensorFlow takes seconds to import; an unreachable store is reported before that.
         device, replicas = _start_devices(task, params=params)
+        from seqlab.modeling.saving import weights_digest
         from seqlab.pipeline.training import train_task
 
         with (
@@ -93,7 +94,8 @@ def train_and_record(
             )
         with replaced_file(models / "model.keras") as made:
             trained.save(made)
-        summary = {**trained.summary, "device": device}
+        digest = weights_digest(trained.tagger.get_weights())
+        summary = {**trained.summary, "device": device, "weights_digest": digest}
         write_json(metrics / "train.json", summary)
         write_csv(metrics / "learning_curve.csv", trained.curve_rows())
         log_training(run, task, summary=summary, history=trained.result.history, corpus=corpus)

@@ -143,9 +143,10 @@ def _reproduction(config: Mapping[str, Any], *, commit: str, dirty: bool) -> str
     versions = ", ".join(f"{name} {version}" for name, version in config["versions"].items())
     state = f"commit `{commit}`" + (" with uncommitted changes" if dirty else "")
     return (
-        f"From {state}:\n\n```\ngit checkout {commit}\nmake repro\n```\n\n"
-        f"MLflow run `{config['run_id']}` of experiment `{config['experiment']}` has every parameter. "
-        f"Versions: {versions}."
+        f"In a clone of its repository, with MLFLOW_TRACKING_URI set to its store of runs:\n\n```\n"
+        f"seqlab reproduce {config['run_id']}\n```\n\n"
+        f"This trains from the commit, changes, parameters and data of MLflow run `{config['run_id']}` of "
+        f"experiment `{config['experiment']}`, and compares. Exported from {state}. Versions: {versions}."
     )
 
 

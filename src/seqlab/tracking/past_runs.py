@@ -73,6 +73,43 @@ def find_replacement(root: Path, run_id: str) -> PastRun | None:
     return _past_run(found[0]) if found else None
 
 
+def find_experiment_runs(root: Path, name: str) -> list[PastRun]:
+    """Return the runs of the DVC experiment with this name, newest first."""
+    uri = resolve_tracking_uri(root)
+    if _is_missing_database(uri) or "'" in name:
+        return []
+    client = mlflow_client(uri)
+    with store_errors(uri), quiet_mlflow():
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        order = ["attributes.start_time DESC"]
+        found = client.search_runs(experiments, f"tags.`dvc.exp_name` = '{name}'", order_by=order)
+    return [_past_run(run) for run in found]
+
+
+def find_model_run(root: Path, reference: str) -> PastRun | None:
+    """Return the run of a registered model, `models:/NAME/VERSION` or `models:/NAME@ALIAS`."""
+    from mlflow.exceptions import MlflowException
+
+    uri = resolve_tracking_uri(root)
+    if _is_missing_database(uri):
+        return None
+    client = mlflow_client(uri)
+    name, _, version = re.sub("[/@]", " ", reference.removeprefix("models:/")).partition(" ")
+    with store_errors(uri), quiet_mlflow():
+        try:
+            if not version:
+                run_id = client.get_logged_model(name).source_run_id
+            elif version.isdigit():
+                run_id = client.get_model_version(name, version).run_id
+            else:
+                run_id = client.get_model_version_by_alias(name, version).run_id
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            return None
+    return find_run(root, run_id) if run_id else None
+
+
 def read_artifact(root: Path, run_id: str, name: str) -> bytes | None:
     """Return the content of a run's artifact; None if the run has no such artifact."""
     from mlflow.exceptions import MlflowException

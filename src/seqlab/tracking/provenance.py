@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -51,6 +52,8 @@ def provenance_tags(root: Path, *, stages: Sequence[str], seed: int, device: str
         "run.seed": str(seed),
         "run.device": device,
         "run.execution": NONE,
+        "run.processor": processor(),
+        "run.threads": str(threads()),
         "run.user": user,
         "mlflow.user": user,
         "mlflow.source.name": f"dvc repro {stage}" if stage else "seqlab",
@@ -127,6 +130,24 @@ def version_tags() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             tags[f"version.{library}"] = NONE
     return tags
+
+
+def processor() -> str:
+    """Return the processor's model, or its architecture if the system does not say more."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def threads() -> int:
+    """Return how many threads a TensorFlow operation may use, by default one for each usable CPU."""
+    given = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    if given.isdigit() and int(given):
+        return int(given)
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def current_user() -> str:

@@ -182,6 +182,12 @@ class TrackedRun:
         """Log a mapping as the JSON artifact `name`."""
         self._log_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", name)
 
+    def log_bytes(self, content: bytes, name: str) -> None:
+        """Log the artifact `name` of the run's root."""
+        with tempfile.TemporaryDirectory() as scratch:
+            (Path(scratch) / name).write_bytes(content)
+            self.log_artifact(Path(scratch) / name)
+
     def log_figure(self, figure: Figure, name: str) -> None:
         """Log a Matplotlib figure as the artifact `name`, whose suffix determines the format."""
         folder, _, basename = name.rpartition("/")

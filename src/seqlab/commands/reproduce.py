@@ -1,0 +1,58 @@
+"""`seqlab reproduce`: train a run again from what it recorded, and compare."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+EXAMPLES = (
+    "seqlab reproduce 3f0c9a7d",
+    "seqlab reproduce crf-1 --task ner",
+    "seqlab reproduce models:/seqlab-ner@champion",
+)
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "reproduce",
+        help="train a run again from its commit, changes, parameters and data, and compare",
+        description="Checks out the run's commit in a Git worktree of its own, applies the uncommitted "
+        "changes that the run recorded, takes the data from DVC's cache or remote or makes it again, trains "
+        "and evaluates with that code in this environment, and compares. The training is logged as a run "
+        "with the tag `reproduces`. On the same CPU, with the same versions and number of threads, weights "
+        "and scores must be equal; elsewhere scores may differ by --tolerance. The exit status is 1 if not.",
+    )
+    parser.add_argument(
+        "reference",
+        metavar="RUN",
+        help="a run's id or its start, an experiment's name, or models:/NAME/VERSION",
+    )
+    parser.add_argument("--task", help="which of an experiment's runs")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        metavar="FOLDER",
+        help="for the worktree (default: .seqlab/reproduce/ID, where an earlier one is replaced)",
+    )
+    parser.add_argument(
+        "--tolerance", type=float, default=0.02, metavar="X",
+        help="by which scores, of 0 to 1, may differ where equal weights are not promised (default: 0.02)",
+    )  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what is equal and what differs."""
+    from rich.console import Console
+
+    from seqlab.pipeline.report_blocks import WIDTH, print_blocks
+    from seqlab.pipeline.reproducing import reproduce_run
+
+    blocks, is_reproduced = reproduce_run(
+        args.reference, root=Path.cwd(), task=args.task, folder=args.folder, tolerance=args.tolerance
+    )
+    console = Console()
+    console.width = min(console.width, WIDTH)
+    print_blocks(blocks, console)
+    return 0 if is_reproduced else 1

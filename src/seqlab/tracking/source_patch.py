@@ -1,0 +1,71 @@
+"""What a working tree has changed since its commit, as a patch that `git apply` applies."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from seqlab.credentials import without_credentials
+
+SOURCES = ("src", "dvc.yaml", "params.yaml")
+"""What is compared with the commit. Data and results have digests of their own."""
+
+MAX_BYTES = 1 << 20
+
+PATCH = "git.patch"
+"""The tag with the patch's digest, and the artifact with the patch."""
+
+NO_PATCH = "none"
+TOO_LARGE = f"larger than {MAX_BYTES >> 20} MiB"
+
+_GIT_TIMEOUT_S = 20
+
+
+def source_patch() -> bytes | None:
+    """Return the changes of `SOURCES` in the working directory since HEAD.
+
+    New files are included, files that Git ignores and credentials are left out. In an experiment, its
+    parameters are part of the changes.
+
+    Returns:
+        Output of `git diff --binary`; empty if nothing has changed; None outside a Git repository.
+    """
+    paths = [path for path in SOURCES if Path(path).exists()]
+    if not paths or (index := _git("rev-parse", "--git-path", "index")) is None:
+        return None
+    with tempfile.TemporaryDirectory() as scratch:
+        # In a copy of the index, new files can be announced without a change of the user's.
+        copy = Path(scratch) / "index"
+        if (file := Path(index.strip())).exists():
+            shutil.copy2(file, copy)  # by its time, Git knows files that changed in the second of a commit
+        environment = {"GIT_INDEX_FILE": str(copy)}
+        if _git("add", "--intent-to-add", "--", *paths, **environment) is None:
+            return None
+        patch = _git("diff", "--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames",
+                     "--src-prefix=a/", "--dst-prefix=b/", "HEAD", "--", *paths, **environment)  # fmt: skip
+    return None if patch is None else without_credentials(patch).encode("utf-8", "surrogateescape")
+
+
+def describe_patch(patch: bytes | None) -> str:
+    """Return the value of the tag `git.patch`: the patch's SHA-256, or why the run has none."""
+    if not patch:
+        return NO_PATCH
+    return TOO_LARGE if len(patch) > MAX_BYTES else hashlib.sha256(patch).hexdigest()
+
+
+def _git(*arguments: str, **environment: str) -> str | None:
+    """Return git's output; None if it fails. Bytes that are not UTF-8 are kept as surrogates."""
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", *arguments],
+            env={**os.environ, **environment},
+            capture_output=True,
+            timeout=_GIT_TIMEOUT_S,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None
