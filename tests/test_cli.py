@@ -12,14 +12,6 @@ import pytest
 from seqlab.cli import COMMANDS, build_parser, main
 
 
-@pytest.fixture(autouse=True)
-def logging_as_before():
-    package = logging.getLogger("seqlab")
-    before = package.handlers, package.level, package.propagate
-    yield
-    package.handlers, package.level, package.propagate = before
-
-
 def test_the_version(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])

@@ -11,6 +11,8 @@ LEFTOVERS = [
     "docker/model/MLmodel",
     "dvc_plots/index.html",
     "metrics/ner/.evaluate.x1y2z3ab.json",
+    "metrics/ner/errors.html",
+    "metrics/ner/evaluate.json",
     "mlflow.db",
     "mlflow.db-journal",
     "models/ner/.export.x1y2z3ab/saved_model.pb",
@@ -21,11 +23,11 @@ LEFTOVERS = [
 def test_git_ignores_what_dvc_mlflow_and_killed_stages_leave(tmp_path):
     shutil.copy(REPOSITORY / ".gitignore", tmp_path)
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
-    for name in [*LEFTOVERS, "src/seqlab/params.py", "metrics/ner/evaluate.json"]:
+    for name in [*LEFTOVERS, "src/seqlab/params.py", "metrics/ner/scores.json"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     status = ["git", "status", "--porcelain", "--untracked-files=all"]
     done = subprocess.run(status, cwd=tmp_path, check=True, capture_output=True, text=True)
     assert done.stdout.split() == [
-        "??", ".gitignore", "??", "metrics/ner/evaluate.json", "??", "src/seqlab/params.py",
+        "??", ".gitignore", "??", "metrics/ner/scores.json", "??", "src/seqlab/params.py",
     ]  # fmt: skip

@@ -106,7 +106,7 @@ def test_a_refused_connection_is_a_connection_failure(
 
 
 def test_quiet_mlflow_keeps_warnings_of_mlflows_loggers() -> None:
-    logger = logging.getLogger("mlflow.store.db.utils")
+    logger = logging.getLogger("mlflow.tracking.fluent")
     with quiet_mlflow():
         assert not logger.isEnabledFor(logging.INFO)
         assert logger.isEnabledFor(logging.WARNING)
