@@ -87,7 +87,7 @@ def write_terminal_page(repository: Path, task: str, experiment: str) -> None:
     commands = {
         "The results of the last `dvc repro`": "seqlab summary",
         "The scores of an experiment beside those of the commit": f"dvc metrics diff HEAD {experiment}",
-        "Experiments, with the parameters and scores that differ": "dvc exp show --only-changed --drop 'State|Executor|pos'",
+        "Experiments, with the parameters and scores that differ": "dvc exp show --only-changed --drop '.*/|Created|State|Executor|pos'",
         "What changed, and whether the difference is one": f"seqlab compare --task {task} HEAD {experiment} --examples 0",
         "A file's columns, tags and problems": "seqlab check dev.conll",
     }
