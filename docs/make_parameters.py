@@ -52,7 +52,7 @@ def render() -> str:
             defaults = [values["sections"][task] for task in tasks] or [values]
             shown = f"`{'.'.join(['<task>', *path] if tasks else path)}`"
             cells = [shown, *(_default(section, path) for section in defaults)]
-            lines.append(_row([*cells, _values(leaf), leaf.get("description", "")]))
+            lines.append(_row([*cells, _values(leaf), " ".join(leaf.get("description", "").split())]))
     return "\n".join(lines) + "\n"
 
 

@@ -4,10 +4,12 @@
     python docs/make_pictures.py runs  --repository CLONE --task ner
     python docs/make_pictures.py plots --repository CLONE --task ner
     python docs/make_pictures.py errors --repository CLONE --task ner --against baseline/ner
+    python docs/make_pictures.py terminal --repository CLONE --task ner --against softmax
 
 CLONE is a clone of this repository in which the runs to show were made: for `runs`, the sample corpus with
 `dvc repro train@ner` and `dvc exp run --queue -S ner.training.learning_rate=...`; for `plots`, real text with
-`dvc repro evaluate@ner`; for `errors`, the same, with the predictions of another run on that text in CLONE/baseline/ner.
+`dvc repro evaluate@ner`; for `errors`, the same, with the predictions of another run on that text in CLONE/baseline/ner; for
+`terminal`, which writes docs/terminal.md, real text in `corpus.files`, with an experiment of that name.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import yaml
 from PIL import Image
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -41,14 +44,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("picture", choices=["runs", "plots", "errors"])
+    parser.add_argument("picture", choices=["runs", "plots", "errors", "terminal"])
     parser.add_argument("--repository", type=Path, default=Path.cwd())
     parser.add_argument("--task", default="ner")
-    parser.add_argument("--against", help="predictions of another run, below the repository")
+    parser.add_argument(
+        "--against", help="predictions of another run, below the repository; or an experiment"
+    )
     args = parser.parse_args()
     repository = args.repository.resolve()
     if args.picture == "errors":
         picture_errors(repository, args.task, args.against)
+    elif args.picture == "terminal":
+        write_terminal_page(repository, args.task, args.against)
     else:
         {"runs": picture_runs, "plots": picture_plots}[args.picture](repository, args.task)
 
@@ -73,6 +80,37 @@ def picture_runs(repository: Path, task: str) -> None:
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=30)
+
+
+def write_terminal_page(repository: Path, task: str, experiment: str) -> None:
+    """Write the output of commands as a terminal of 120 columns shows it to docs/terminal.md."""
+    commands = {
+        "The results of the last `dvc repro`": "seqlab summary",
+        "The scores of an experiment beside those of the commit": f"dvc metrics diff HEAD {experiment}",
+        "Experiments, with the parameters and scores that differ": "dvc exp show --only-changed --drop 'State|Executor|pos'",
+        "What changed, and whether the difference is one": f"seqlab compare --task {task} HEAD {experiment} --examples 0",
+        "A file's columns, tags and problems": "seqlab check dev.conll",
+    }
+    parts = [
+        "# In the terminal\n\nAs 120 columns show it, on the English Web Treebank; written by docs/make_pictures.py.\n"
+    ]
+    for title, command in commands.items():
+        done = subprocess.run(
+            command.replace("dev.conll", str(corpus_file(repository, "dev"))),
+            shell=True, cwd=repository, env=os.environ | {"COLUMNS": "120"}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        lines = [
+            line.rstrip()
+            for line in done.stdout.replace(str(corpus_file(repository, "dev")), "dev.conll").splitlines()
+        ]
+        assert max(map(len, lines)) <= 120, command
+        parts.append(f"## {title}\n\n```\n$ {command}\n" + "\n".join(lines).strip("\n") + "\n```\n")
+    (PICTURES.parent / "terminal.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def corpus_file(repository: Path, split: str) -> Path:
+    values = yaml.safe_load((repository / "params.yaml").read_text(encoding="utf-8"))
+    return Path(values["corpus"]["files"][split])
 
 
 def take_screenshot(address: str, name: str, window: tuple[int, int]) -> None:

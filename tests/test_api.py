@@ -102,8 +102,9 @@ def test_a_model_of_the_registry_or_a_folder(monkeypatch: pytest.MonkeyPatch, tm
         tagger = seqlab.load(model, task="pos")
         assert (tagger.task, tagger.spans) == ("pos", False)
     assert asked == ["models:/seqlab-pos@champion", "0123abcd"]
+    assert seqlab.load().task == "pos", "the only one"
     with pytest.raises(SeqlabError, match="models/ner/export: there is no exported model"):
-        seqlab.load()
+        seqlab.load(task="ner")
 
 
 def test_a_corpus_is_read_checked_and_written(tmp_path: Path) -> None:

@@ -33,12 +33,15 @@ def test_the_package_is_the_command():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_of_every_command_has_examples_that_parse(name, capsys):
+def test_the_help_of_every_command_has_examples_that_parse(name, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit):
         build_parser().parse_args([name, "--help"])
     text = capsys.readouterr().out
     examples = import_module(f"seqlab.commands.{name}").EXAMPLES
     assert examples
+    lines = text.partition("examples:")[0].splitlines()
+    assert [line for line in lines if len(line) > 80 and "{" not in line] == []  # choices are not wrapped
     for example in examples:
         assert f"  {example}\n" in text
         command = example.rpartition("| ")[2].partition(" > ")[0]

@@ -26,6 +26,7 @@ def test_a_generated_page_is_up_to_date(name):
     spec.loader.exec_module(script)
     page = (REPOSITORY / "docs" / f"{name}.md").read_text(encoding="utf-8")
     assert page == script.render(), f"run: python {script_name}"
+    assert re.findall(r"^[^|\n].*\|$", page, re.M) == [], "a row of a table is broken into lines"
     assert [line for line in page.splitlines() if line.startswith("| `") and line.endswith("|  |")] == []
 
 

@@ -28,6 +28,15 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the examples, and wraps those of the description."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("examples:"):
+            return super()._fill_text(text, width, indent)
+        return argparse.HelpFormatter._fill_text(self, text, width, indent)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands, with the examples of each in its help."""
     parser = argparse.ArgumentParser(
@@ -42,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         module = importlib.import_module(f"seqlab.commands.{name}")
         module.add_parser(subparsers)
         command = subparsers.choices[name]
-        command.formatter_class = argparse.RawDescriptionHelpFormatter
+        command.formatter_class = _HelpFormatter
         command.epilog = "\n  ".join(["examples:", *getattr(module, "EXAMPLES", ())])
         _add_logging_options(command)
     return parser

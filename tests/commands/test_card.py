@@ -30,6 +30,12 @@ def test_the_card_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == "# A tagger\n"
 
 
+def test_an_export_without_a_card(tmp_path: Path) -> None:
+    shutil.copy(tiny_export("ner") / "config.json", tmp_path)
+    with pytest.raises(SeqlabError, match=r"model_card\.md: the export has no model card\n  remedy: export"):
+        run_card("--model", str(tmp_path))
+
+
 def test_no_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SeqlabError, match=r"models/pos/export: there is no exported model"):

@@ -96,6 +96,12 @@ def test_check_finds_the_columns_that_contain_spans(repository, capsys):
         assert "invalid tag in column pos (IOB2)" in capsys.readouterr().out
 
 
+def test_corpora_shortens_no_licence_or_homepage(repository, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["corpora", "en_ewt", "--licence"]) == 0
+    assert "…" not in capsys.readouterr().out
+
+
 def test_corpora_lists_and_searches(repository, capsys):
     assert main(["corpora"]) == 0
     text = capsys.readouterr().out

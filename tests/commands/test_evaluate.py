@@ -90,6 +90,9 @@ def test_the_table(in_repository, capsys) -> None:
     assert main(["evaluate", "--predictions", "predictions.conll"]) == 0
     out = capsys.readouterr().out
     assert f"6 sentences, {sum(map(len, TOKENS))} tokens" in out
+    Path("one.conll").write_text("one\tO\tO\n", encoding="utf-8")
+    assert main(["evaluate", "--predictions", "one.conll"]) == 0
+    assert "1 sentence, 1 token\n" in capsys.readouterr().out
     for name in ("span f1", "token accuracy", "95 % interval", "LOC", "PER"):
         assert name in out
 

@@ -32,5 +32,5 @@ def test_a_damaged_file(spacy, read):
 def test_spacy_is_not_installed(read, monkeypatch):
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.delitem(sys.modules, "spacy", raising=False)
-    with pytest.raises(CorpusError, match=r"a.spacy: spaCy is needed(.|\n)*remedy: pip install spacy"):
+    with pytest.raises(CorpusError, match=r"a.spacy: spaCy is needed(.|\n)*remedy: run pip install spacy"):
         read(read_spacy, "a.spacy", "x")

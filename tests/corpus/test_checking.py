@@ -136,7 +136,7 @@ def test_a_folder_stands_for_its_files(check, tmp_path):
     layout = ConllLayout(("token", "ner"))
     files = check_files([tmp_path, tmp_path / "empty"], layout=layout, tag_schemes={})
     assert [checked.file for checked in files[:2]] == [f"{tmp_path}/a.conll", f"{tmp_path}/b.conll"]
-    assert [error.what for error in files[2].errors.listed] == ["this is a folder"]
+    assert [error.what for error in files[2].errors.listed] == ["the folder has no files"]
 
 
 def test_conllu_files(check):

@@ -85,13 +85,19 @@ def problems() -> str:
     return "\n".join(found.problems)
 
 
-def test_a_checkout_that_its_run_stands_for(checkout, capsys):
+def test_a_checkout_that_is_as_in_its_run(checkout, capsys):
     (found,) = checkout_runs(Path.cwd())
     assert (found.run_id, found.problems, found.notes) == (checkout, [], [])
     assert main(["runs"]) == 0
     text = capsys.readouterr().out
     assert checkout[:12] in text
-    assert "all of it" in text
+    assert "as in the run" in text
+
+
+def test_a_task_without_a_run(checkout, capsys):
+    Path("models/ner/run.json").unlink()
+    assert main(["runs"]) == 1
+    assert "no run" in capsys.readouterr().out
 
 
 def test_other_parameters(checkout, capsys):
@@ -99,7 +105,7 @@ def test_other_parameters(checkout, capsys):
     assert problems() == "params.yaml differs: seed is 14 (run: 13)"
     assert main(["runs"]) == 1
     text = capsys.readouterr().out
-    assert "not all" in text
+    assert "differs" in text
     assert "ner: params.yaml differs: seed is 14 (run: 13)" in text
 
 

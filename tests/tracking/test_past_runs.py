@@ -68,5 +68,7 @@ def test_an_ambiguous_start_is_refused(store, monkeypatch):
     runs = [SimpleNamespace(info=SimpleNamespace(run_id=f"abcd{end}")) for end in "12"]
     client = SimpleNamespace(search_experiments=list, search_runs=lambda *_, **__: runs)
     monkeypatch.setattr(past_runs, "mlflow_client", lambda uri: client)
-    with pytest.raises(SeqlabError, match=r"abcd: several runs' ids start so\n  received: abcd1, abcd2"):
+    with pytest.raises(
+        SeqlabError, match="abcd: the ids of several runs start like this\n  received: abcd1, abcd2"
+    ):
         find_run(store[0], "abcd")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.api import default_task
+from seqlab.errors import SeqlabError
 from seqlab.serving.export_config import read_export_config
 from seqlab.tracking.same_run import warn_of_mixed_runs
 
@@ -24,5 +25,8 @@ def run(args: argparse.Namespace) -> int:
     directory = Path(args.model or f"models/{args.task or default_task()}/export")
     warn_of_mixed_runs(directory)
     read_export_config(directory)
-    print((directory / "model_card.md").read_text(encoding="utf-8"), end="")
+    path = directory / "model_card.md"
+    if not path.is_file():
+        raise SeqlabError("the export has no model card", where=str(path), remedy="export the model again")
+    print(path.read_text(encoding="utf-8"), end="")
     return 0

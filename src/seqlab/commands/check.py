@@ -18,7 +18,7 @@ from seqlab.params import load_params
 
 EXAMPLES = (
     "seqlab check train.conll dev.conll test.conll",
-    "seqlab check data --columns token,ner --separator space --tag-scheme BIOES",
+    "seqlab check data/own --columns token,ner --separator space --tag-scheme BIOES",
 )
 
 

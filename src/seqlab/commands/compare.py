@@ -1,4 +1,4 @@
-"""`seqlab compare`: what changed between trainings, and whether the difference is one."""
+"""`seqlab compare`: what differs between trainings, and whether by more than chance."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from seqlab.corpora.sources import list_corpora
 
@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
         if args.text.lower() in f"{corpus.name} {corpus.title}".lower()
         and (args.text or not corpus.name.startswith("ud/"))
     ]
-    table = Table("name", "tag columns", "title", *(["licence", "homepage"] if args.licence else []))
+    names = ["name", "tag columns", "title", *(["licence", "homepage"] if args.licence else [])]
+    table = Table(*(Column(name, overflow="fold") for name in names))
     for corpus in found:
         columns = ", ".join(corpus.tag_columns) or "as given"
         table.add_row(

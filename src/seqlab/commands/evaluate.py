@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seqlab.api import Tagger, default_task, load, read_corpus, score
+from seqlab.corpus.findings import count_of
 from seqlab.corpus.sentence import Sentence
 from seqlab.errors import SeqlabError
 from seqlab.params import load_params
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(scores, indent=2, ensure_ascii=False))
         return 0
     console = Console(soft_wrap=True)
-    console.print(f"{scores['sentences']:,} sentences, {scores['tokens']:,} tokens")
+    console.print(f"{count_of(scores['sentences'], 'sentence')}, {count_of(scores['tokens'], 'token')}")
     console.print(_score_table(scores))
     console.print(_class_table(scores))
     return 0

@@ -12,7 +12,7 @@ EXAMPLES = ("seqlab runs",)
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "runs",
-        help="show which MLflow runs this checkout stands for, and what in it no run stands for",
+        help="show the MLflow run of each task in this checkout, and what here is not from that run",
         description="Compares dvc.lock, models, metrics and params.yaml with each task's run. The exit "
         "status is 1 if a task has no run, or one of other parameters, data or scores.",
     )
@@ -20,7 +20,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a row for each task, and below it what its run does not stand for."""
+    """Print a row for each task, and below the table what in the checkout is not from its run."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from seqlab.pipeline.checkout_runs import checkout_runs
 
     found = checkout_runs(Path.cwd())
-    table = Table("task", "run", "name", "commit", "stands for")
+    table = Table("task", "run", "name", "commit", "checkout")
     for row in found:
         tags = row.run.tags if row.run else {}
         dirty = " (dirty)" if tags.get("git.dirty") == "true" else ""
@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
             row.run.name if row.run else "",
             tags.get("git.commit", "")[:10] + dirty,
         )
-        table.add_row(*map(Text, cells), "not all" if row.problems else "all of it")
+        state = "no run" if row.run is None else "differs" if row.problems else "as in the run"
+        table.add_row(*map(Text, cells), state)
     console = Console(soft_wrap=True)
     console.print(table)
     for row in found:

@@ -23,7 +23,7 @@ def read_spacy(path: Path, reading: Reading) -> Records:
             "spaCy is needed to read its files",
             file=str(path),
             received=str(error),
-            remedy="pip install spacy, in this environment; or write JSON Lines with text and spans",
+            remedy="run pip install spacy in this environment, or write JSON Lines with text and spans",
         ) from error
     vocabulary: Any = spacy.blank("xx").vocab
     try:

@@ -116,7 +116,7 @@ def _format_spans(
 
 
 def _rare(counts: Mapping[str, int], names: str) -> Iterator[str]:
-    """Name the rare ones, unless most are, as in a small file."""
+    """Name the rare tags, unless most tags are rare, as in a small file."""
     rare = [(name, count) for name, count in _ranked(counts) if count < _RARE]
     if rare and 2 * len(rare) <= len(counts):
         shown = [f"{_short(name)} {count}" for name, count in rare[-20:]]

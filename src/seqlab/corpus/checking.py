@@ -92,6 +92,12 @@ def _check_file(
         checked = CheckedFile(str(path))
         checked.errors.add(foreign)
         return checked
+    if path.is_dir():
+        checked = CheckedFile(str(path))
+        checked.errors.add(
+            CorpusError("the folder has no files", file=str(path), expected="a file, or a folder of files")
+        )
+        return checked
     is_conllu = ".conllu" in path.suffixes
     if is_conllu:
         schemes = {}

@@ -96,7 +96,7 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """Whether the difference is one, in a few words."""
+        """What the tests say of the difference, in a few words."""
         if self.p_sentences > SIGNIFICANT:
             return "no difference shown"
         if self.p_runs is None:

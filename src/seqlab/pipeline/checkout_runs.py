@@ -1,4 +1,4 @@
-"""Which MLflow runs a checkout stands for, and what in it no run stands for."""
+"""The MLflow run of each task in a checkout, and what in the checkout is not from that run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CheckoutRun:
         task: the task's name.
         run_id: the one in `models/<task>/run.json`; empty without that file.
         run: the run in the store.
-        problems: what in the checkout the run does not stand for.
+        problems: what in the checkout is not from the run.
         notes: what a reader of its scores should know.
     """
 

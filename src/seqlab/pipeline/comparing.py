@@ -107,7 +107,7 @@ def _group_by_settings(results: Sequence[StoredResult]) -> list[list[StoredResul
 
 
 def _corpus_warnings(configurations: Sequence[Configuration]) -> list[Block]:
-    """Say first what forbids a comparison: another corpus, other sentences."""
+    """Return the warnings of what forbids a comparison: another corpus, other sentences."""
     digests = {
         configuration.letter: configuration.results[0].corpus_digest[:12]
         for configuration in configurations

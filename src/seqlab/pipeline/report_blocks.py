@@ -38,7 +38,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph, perhaps one to be seen first."""
+    """A paragraph, or a warning."""
 
     text: str
     warning: bool = False
@@ -55,7 +55,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Example:
-    """A sentence of a corpus, and what each of several has to say of it."""
+    """A sentence of a corpus, with what gold and each result have in it."""
 
     title: str
     sentence: str

@@ -52,7 +52,7 @@ def read_result(name: str, *, task: str, root: Path) -> StoredResult:
     """Read the result that `name` stands for.
 
     The first of these that exists is read: a folder (a checkout, or a folder of predictions), the MLflow run
-    with this id, a Git revision, a DVC experiment, the MLflow run whose id starts so.
+    with this id, a Git revision, a DVC experiment, the MLflow run whose id starts with it.
 
     Args:
         name: of the result.

@@ -39,7 +39,7 @@ def find_run(root: Path, run_id: str) -> PastRun | None:
     """Return the run whose id is, or starts with, `run_id`; None if there is none.
 
     Raises:
-        SeqlabError: several runs' ids start so, or the store cannot be used.
+        SeqlabError: the ids of several runs start with `run_id`, or the store cannot be used.
     """
     uri = resolve_tracking_uri(root)
     if not RUN_ID.fullmatch(run_id) or _is_missing_database(uri):
@@ -53,7 +53,7 @@ def find_run(root: Path, run_id: str) -> PastRun | None:
         found = client.search_runs(experiments, condition, max_results=5)
     if len(found) > 1:
         raise SeqlabError(
-            "several runs' ids start so",
+            "the ids of several runs start like this",
             where=run_id,
             received=", ".join(run.info.run_id for run in found),
             remedy="give more of the id",
