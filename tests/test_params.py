@@ -63,6 +63,8 @@ def test_every_task_accepts_every_encoder_and_head(values):
         ("defaults.training.epochs", 0, r"received: defaults\.training\.epochs: .* \(received 0\)\n  remedy"),
         ("defaults.embedder.shap", True, r"received: defaults\.embedder\.shap: Extra inputs"),
         ("defaults.embeder", {}, r"defaults: must contain"),
+        ("defaults", [1], r"received: defaults: must contain auxiliary, .*\n  remedy"),
+        ("defaults.training", None, r"received: defaults: must contain auxiliary, .*\n  remedy"),
         ("pos.training.epoch", 3, r"received: pos\.training\.epoch: Extra inputs"),
         ("device", "tpu", r"device: Input should be 'auto', 'cpu' or 'gpu'"),
         ("ner.encoder.num_heads", 5, r"ner\.encoder: .*even multiple of num_heads"),
@@ -120,6 +122,13 @@ def test_a_task_of_any_name_takes_what_it_lacks_from_the_defaults(values):
     assert params.task("ner").training.mention_replacement == 0.5
     with pytest.raises(SeqlabError, match=r"expected: ner or pos or chunk\n  received: 'chunks'"):
         params.task("chunks")
+
+
+@pytest.mark.parametrize("name", ["named entities", "1st", "../ner", 1, True])
+def test_a_task_s_name_is_safe_in_paths_and_commands(values, name):
+    values[name] = values["ner"]
+    with pytest.raises(SeqlabError, match=rf"received: {name}: a task's name is a letter, then letters"):
+        parse_params(values)
 
 
 def test_all_problems_are_reported_at_once(values):

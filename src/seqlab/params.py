@@ -265,7 +265,8 @@ class TaskParams(Section):
         return self
 
 
-TaskName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+_TASK_NAME = r"^[A-Za-z][A-Za-z0-9_-]*$"
+TaskName = Annotated[str, Field(pattern=_TASK_NAME)]
 
 DEFAULTED = ("auxiliary", "embedder", "training")
 """The parts of a task's section that take what they do not contain from the section `defaults`."""
@@ -346,6 +347,8 @@ def parse_params(values: Any, *, where: str = "params.yaml") -> Params:
             place = [str(part) for part in problem["loc"] if part not in _ENCODER_TYPES]
             if place[:1] == ["sections"]:
                 place = _where_written(values, place[1:])
+                if problem["type"] == "missing" and "defaults" in problems and place[1] in DEFAULTED:
+                    continue  # one message for all that invalid defaults leave out
             got = "" if problem["type"] in ("missing", "value_error") else f" (received {problem['input']!r})"
             problems.setdefault(".".join(place) or "params", f"{problem['msg']}{got}")
     if problems:
@@ -362,7 +365,11 @@ def _fill_in_defaults(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str,
     """Return the values with the tasks' sections, completed, in `sections`, and messages by parameter."""
     problems: dict[str, str] = {}
     defaults = values.get("defaults")
-    if not isinstance(defaults, dict) or set(defaults) != set(DEFAULTED):
+    if (
+        not isinstance(defaults, dict)
+        or set(defaults) != set(DEFAULTED)
+        or not all(isinstance(default, dict) for default in defaults.values())
+    ):
         problems["defaults"] = f"must contain {', '.join(DEFAULTED)}, which may be {{}}"
     filled: dict[str, Any] = {"sections": {}}
     for name, section in values.items():
@@ -371,23 +378,31 @@ def _fill_in_defaults(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str,
         elif name == "defaults":
             continue
         elif not isinstance(section, dict) or "column" not in section:
-            problems[name] = "unknown parameter; the section of a task contains `column`"
+            problems[str(name)] = "unknown parameter; the section of a task contains `column`"
+        elif not isinstance(name, str) or not re.fullmatch(_TASK_NAME, name):
+            problems[str(name)] = "a task's name is a letter, then letters, digits, _ and -"
         else:
             filled["sections"][name] = section = dict(section)
             for part in DEFAULTED:
-                own, default = section.get(part), (defaults or {}).get(part)
                 if part not in section:  # DVC needs the key
                     problems[f"{name}.{part}"] = "missing; {} takes all of it from defaults"
-                elif isinstance(own, dict) and isinstance(default, dict):
-                    section[part] = {**default, **own}
+                elif isinstance(section[part], dict):
+                    section[part] = _default(values, part) | section[part]
     return filled, problems
+
+
+def _default(values: dict[str, Any], part: str) -> dict[str, Any]:
+    """Return a part of `defaults`, or {} if it is not there."""
+    defaults = values.get("defaults")
+    default = defaults.get(part) if isinstance(defaults, dict) else None
+    return default if isinstance(default, dict) else {}
 
 
 def _where_written(values: dict[str, Any], place: list[str]) -> list[str]:
     """Return where the user wrote a parameter of a task's section: there, or in `defaults`."""
     task, part, *rest = (*place, "", "")
-    own, default = values[task].get(part), (values.get("defaults") or {}).get(part)
-    is_inherited = isinstance(own, dict) and isinstance(default, dict) and rest[0] in set(default) - set(own)
+    own = values[task].get(part)
+    is_inherited = isinstance(own, dict) and rest[0] in set(_default(values, part)) - set(own)
     return ["defaults", *place[1:]] if is_inherited else place
 
 
