@@ -4,12 +4,12 @@
     python docs/make_pictures.py runs  --repository CLONE --task ner
     python docs/make_pictures.py plots --repository CLONE --task ner
     python docs/make_pictures.py errors --repository CLONE --task ner --against baseline/ner
-    python docs/make_pictures.py terminal --repository CLONE --task ner --against softmax
+    python docs/make_pictures.py terminal --repository CLONE --task product --against softmax
 
 CLONE is a clone of this repository in which the runs to show were made: for `runs`, the sample corpus with
 `dvc repro train@ner` and `dvc exp run --queue -S ner.training.learning_rate=...`; for `plots`, real text with
 `dvc repro evaluate@ner`; for `errors`, the same, with the predictions of another run on that text in CLONE/baseline/ner; for
-`terminal`, which writes docs/terminal.md, real text in `corpus.files`, with an experiment of that name.
+`terminal`, which writes docs/terminal.md, examples/walk.sh was run in it, task `product`.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def write_terminal_page(repository: Path, task: str, experiment: str) -> None:
         "A file's columns, tags and problems": "seqlab check dev.conll",
     }
     parts = [
-        "# In the terminal\n\nAs 120 columns show it, on the English Web Treebank; written by docs/make_pictures.py.\n"
+        "# In the terminal\n\nAs 120 columns show it, after examples/walk.sh; written by docs/make_pictures.py.\n"
     ]
     for title, command in commands.items():
         done = subprocess.run(

@@ -85,6 +85,11 @@ def test_the_run_leads_back_to_commit_data_and_parameters(small_run, task):
     )
     assert run.data.tags["corpus.auxiliary_columns"] == ", ".join(others)
     assert run.data.params["training.epochs"] == "1"
+    assert run.data.metrics["system/system_memory_usage_megabytes"] > 0
+    assert len(run.data.tags["weights.digest"]) == 64
+    files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert "dvc.lock" in files
+    assert "git.patch" not in files, "nothing had changed since the commit"
     scores = small_run.json(f"metrics/{task}/evaluate.json")
     assert run.data.metrics["test/token_accuracy"] == pytest.approx(scores["test"]["token_accuracy"])
     assert {dataset.dataset.name for dataset in run.inputs.dataset_inputs} == {

@@ -10,6 +10,7 @@ import pytest
 
 from seqlab.errors import SeqlabError
 from seqlab.tracking.client import mlflow_client
+from seqlab.tracking.past_runs import find_experiment_runs, find_model_run
 from seqlab.tracking.registry import fetch_export, promote, register_candidate
 from seqlab.tracking.run import TrackedRun
 from seqlab.tracking.scored_version import score_tags
@@ -88,6 +89,34 @@ def test_a_version_has_scores_corpus_and_commit(root: Path, train: Train) -> Non
         "corpus: sample (synthetic), digest d1",
         "commit: cccccccccccc (main)",
     ]
+
+
+def test_a_registered_model_has_a_description_unless_it_has_another(root: Path, train: Train) -> None:
+    client = mlflow_client(resolve_tracking_uri(root))
+    train(span_f1=0.5)
+    assert "models:/seqlab-ner@champion" in client.get_registered_model("seqlab-ner").description
+    client.update_registered_model("seqlab-ner", "")
+    train(span_f1=0.5)
+    assert "models:/seqlab-ner/VERSION" in client.get_registered_model("seqlab-ner").description
+    client.update_registered_model("seqlab-ner", "ours")
+    train(span_f1=0.5)
+    assert client.get_registered_model("seqlab-ner").description == "ours"
+
+
+def test_a_run_is_found_by_experiment_version_alias_and_model(root: Path, train: Train) -> None:
+    run_id = train(span_f1=0.5)
+    model_id = mlflow_client(resolve_tracking_uri(root)).get_model_version("seqlab-ner", "1").tags["model_id"]
+    for reference in ("models:/seqlab-ner/1", "models:/seqlab-ner@candidate", f"models:/{model_id}"):
+        found = find_model_run(root, reference)
+        assert found is not None
+        assert found.run_id == run_id
+    assert find_model_run(root, "models:/seqlab-ner/9") is None
+    tags = {"dvc.exp_name": "it-1"}
+    runs = [TrackedRun.start(root=root, experiment="e", run_name="n", tags=tags) for _ in range(2)]
+    for run in runs:
+        run.finish()
+    assert [found.run_id for found in find_experiment_runs(root, "it-1")] == [runs[1].run_id, runs[0].run_id]
+    assert find_experiment_runs(root, "it-2") == find_experiment_runs(root, "it's") == []
 
 
 def test_only_a_version_with_no_lower_dev_score_becomes_champion(root: Path, train: Train) -> None:

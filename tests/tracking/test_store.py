@@ -221,6 +221,20 @@ def test_an_artifact_folder_from_elsewhere_that_is_missing_raises(root: Path) ->
     assert prepare_store(root, "seqlab-ner")
 
 
+def test_experiments_are_of_training_and_have_a_description(root: Path) -> None:
+    prepare_store(root, "seqlab-ner")
+    client = MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+    location = root / "mlartifacts" / "seqlab-pos"
+    location.mkdir()
+    tags = {"mlflow.note.content": "ours"}
+    client.create_experiment("seqlab-pos", artifact_location=location.as_uri(), tags=tags)
+    prepare_store(root, "seqlab-pos")
+    new, old = (client.get_experiment_by_name(f"seqlab-{task}").tags for task in ("ner", "pos"))
+    assert new["mlflow.experimentKind"] == old["mlflow.experimentKind"] == "custom_model_development"
+    assert "seqlab reproduce RUN_ID" in new["mlflow.note.content"]
+    assert old["mlflow.note.content"] == "ours"
+
+
 def test_a_full_disk_is_said_without_a_traceback(
     root: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

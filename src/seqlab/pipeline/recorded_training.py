@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seqlab.atomic import replaced_file, write_csv, write_json
 from seqlab.modeling.distribution import Replicas, read_cluster, start_replicas
@@ -14,6 +14,7 @@ from seqlab.pipeline.checkpoints import TrainingCheckpoint, open_checkpoint
 from seqlab.pipeline.interruption import InterruptAtEpochEnd
 from seqlab.pipeline.progress import TrainingProgress
 from seqlab.pipeline.record import log_epoch, log_training, start_training_run
+from seqlab.tracking.system_metrics import SystemMetrics
 
 if TYPE_CHECKING:
     from seqlab.modeling.training_state import TrainingState
@@ -65,6 +66,7 @@ def train_and_record(
         from seqlab.modeling.saving import weights_digest
         from seqlab.pipeline.training import train_task
 
+        system = SystemMetrics()
         with (
             TrainingProgress(f"{task} on {device}", epochs=section.training.epochs) as progress,
             InterruptAtEpochEnd() as interrupt,
@@ -76,9 +78,14 @@ def train_and_record(
                 for row in state.history:  # the last row may be missing in the run
                     log_epoch(run, row)
 
+            def on_step(*arguments: Any) -> None:
+                progress.step(*arguments)
+                system.sample()
+
             def on_epoch(row: dict[str, float]) -> None:
                 progress.epoch(row)
                 log_epoch(run, row)
+                run.log_metrics(system.take(), step=int(row["epoch"]), time_ms=int(row["ended_ms"]))
                 interrupt.check()
 
             trained = train_task(
@@ -86,7 +93,7 @@ def train_and_record(
                 task=section,
                 seed=params.seed,
                 on_start=progress.start,
-                on_step=progress.step,
+                on_step=on_step,
                 on_epoch=on_epoch,
                 on_resume=on_resume,
                 checkpoint=checkpoint,

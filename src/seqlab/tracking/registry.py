@@ -58,6 +58,16 @@ class Promotion:
     notes: tuple[str, ...] = ()
 
 
+_MODEL_DESCRIPTION = f"""\
+Sequence taggers, one version for each export; a version's description has its scores, corpus and commit.
+
+The alias `{CANDIDATE}` is the version that is best on dev, `{CHAMPION}` the one chosen by `seqlab promote`.
+
+Use: `seqlab tag --model models:/{{name}}@{CHAMPION} FILE`.
+Make again: `seqlab reproduce models:/{{name}}/VERSION`.
+"""
+
+
 def register_candidate(
     root: Path, *, name: str, model_id: str, run_id: str, tags: Mapping[str, str] | None = None
 ) -> str:
@@ -74,11 +84,14 @@ def register_candidate(
     uri = resolve_tracking_uri(root)
     client = mlflow_client(uri)
     with store_errors(uri), quiet_mlflow():
+        description = _MODEL_DESCRIPTION.format(name=name)
         try:
-            client.create_registered_model(name)
+            client.create_registered_model(name, description=description)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
+            if not client.get_registered_model(name).description:
+                client.update_registered_model(name, description)
         versions = client.search_model_versions(f"name = '{name}'")
         version = next((known for known in versions if _logged_model_id(known) == model_id), None)
         if version is None:

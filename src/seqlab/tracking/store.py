@@ -35,6 +35,16 @@ ARTIFACTS = "mlartifacts"
 STATE = ".seqlab"
 
 _SQLITE = "sqlite:///"
+
+_EXPERIMENT_TAGS = {
+    # Without this tag, MLflow's UI asks every visitor for the kind of the experiment.
+    "mlflow.experimentKind": "custom_model_development",
+    "mlflow.note.content": (
+        "One run for each training. Metrics: `train/` and `dev/` by epoch, `best_dev/` of the epoch that was "
+        "kept, `test/`. Dataset, parameters and the tags `git.*` and `dvc.*` say what it was made from; "
+        "`seqlab reproduce RUN_ID` makes it again. `errors.html` shows every error in its sentence."
+    ),
+}
 _USE_OWN_STORE = "unset MLFLOW_TRACKING_URI to use the repository's own store"
 
 
@@ -113,6 +123,7 @@ def store_errors(tracking_uri: str) -> Iterator[None]:
 def prepare_store(root: Path, experiment: str) -> str:
     """Return the experiment's id; create the store and the experiment if they do not exist.
 
+    An experiment without a kind or a description gets them.
     If the repository was copied or moved with its database, artifacts are in the copy from then on. A deleted
     experiment is restored. Processes may call this concurrently.
 
@@ -138,6 +149,8 @@ def _prepare_store(root: Path, experiment: str, tracking_uri: str) -> str:
             return _create_experiment(client, experiment, folder)
         if found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
+        for key in _EXPERIMENT_TAGS.keys() - found.tags.keys():
+            client.set_experiment_tag(found.experiment_id, key, _EXPERIMENT_TAGS[key])
         if folder is not None:
             _follow_copy(found, folder, tracking_uri)
     return str(found.experiment_id)
@@ -233,10 +246,8 @@ def _create_experiment(client: MlflowClient, name: str, artifacts: Path | None) 
     if artifacts is not None:
         (artifacts / name).mkdir(parents=True, exist_ok=True)
         location = (artifacts / name).as_uri()
-    # Without this tag, MLflow's UI asks every visitor for the kind of the experiment.
-    tags = {"mlflow.experimentKind": "custom_model_development"}
     try:
-        return str(client.create_experiment(name, artifact_location=location, tags=tags))
+        return str(client.create_experiment(name, artifact_location=location, tags=_EXPERIMENT_TAGS))
     except MlflowException as error:
         # A process on another machine may have created it on the same server in the meantime.
         existing = client.get_experiment_by_name(name)

@@ -85,6 +85,9 @@ EQUIVALENT = {
         'Tagger.train_batch: return self.make_train_function()(iter([(features, labels, all_true(sample_weight))]))["loss"]',
         "Tagger.train_batch: return self._backend_step(features, labels, all_true(sample_weight))",
     ],
+    "a loss for models other than a tagger": [
+        "TaggingLoss.__call__: return self.head.loss(tag_ids, y_pred, all_true(sample_weight))",
+    ],
     "the tagger calls loss_sum; tests/modeling/heads compares the mean with brute force": [
         "TaggingHead.loss: total, weight = self.loss_sum(tag_ids, logits, all_true(sample_weight))",
     ],

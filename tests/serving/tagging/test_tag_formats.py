@@ -82,7 +82,8 @@ def test_html_escapes_tokens_tags_and_the_title() -> None:
     evil = "<script>alert('&')</script>"
     tagged = TaggedText(evil, [TaggedToken(evil, 0, len(evil), evil, 1.0)], None)
     page = tag_format("html", colours=False, title=evil)
-    text = page.head + page.line(1, tagged) + page.problem(2, SeqlabError(evil))
+    problem = TextLine(2, "", SeqlabError(evil), "in.txt")
+    text = page.head + page.line(LINE, tagged) + page.problem(problem)
     assert text.count("&lt;script&gt;") == 4
     assert "<script" not in text
 
