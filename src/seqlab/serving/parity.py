@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,8 @@ def started_runners() -> Iterator[Processes]:
     finally:
         for process in processes.values():
             process.kill()
-            process.communicate()
+            with suppress(ValueError):  # a signal ended `communicate`, which has closed the pipe
+                process.communicate()
 
 
 def check_parity(
