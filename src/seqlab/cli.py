@@ -37,8 +37,8 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         return argparse.HelpFormatter._fill_text(self, text, width, indent)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands, with the examples of each in its help."""
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of all commands, or of `only` one; its help shows the command's examples."""
     parser = argparse.ArgumentParser(
         prog="seqlab",
         description="Train, inspect and use sequence taggers whose results can be traced.",
@@ -47,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     _add_logging_options(parser)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in COMMANDS:
+    for name in COMMANDS if only is None else (only,):
         module = importlib.import_module(f"seqlab.commands.{name}")
         module.add_parser(subparsers)
         command = subparsers.choices[name]
@@ -72,7 +72,10 @@ def _add_logging_options(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0, 1 after an error, 2 for wrong usage, 130 after Ctrl-C."""
-    parser = build_parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    named = next((argument for argument in arguments if not argument.startswith("-")), None)
+    # The other commands would import libraries that this one does not need.
+    parser = build_parser(named if named in COMMANDS and named != "completion" else None)
     parsed = parser.parse_args(arguments)
     parsed.parser = parser
     if "log_level" in parsed:
