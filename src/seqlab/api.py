@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from seqlab.cores import available_cores
 from seqlab.corpus.blocks import read_sentences, scan_blocks
 from seqlab.corpus.conll import IGNORED_COLUMN, ConllLayout, check_tag_column
 from seqlab.corpus.conll import write_conll as write_rows
@@ -139,11 +140,6 @@ def default_task() -> str:
     """Return the task that has an export below `models`, if it is the only one; else `ner`."""
     exports = list(Path("models").glob("*/export"))
     return exports[0].parent.name if len(exports) == 1 else "ner"
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def read_corpus(

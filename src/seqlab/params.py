@@ -427,10 +427,19 @@ def load_params(path: str | PathLike[str] = "params.yaml") -> Params:
             received=f"byte 0x{error.object[error.start]:02X}",
             remedy=f"if the file is in Latin-1, convert it: iconv -f ISO-8859-1 -t UTF-8 {path}",
         ) from None
+    return parse_params_text(text, where=str(path))
+
+
+def parse_params_text(text: str, *, where: str) -> Params:
+    """Check the text of a params.yaml.
+
+    Raises:
+        SeqlabError: the text is not YAML, or has an invalid parameter.
+    """
     try:
         values = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise SeqlabError("not YAML", where=where, received=str(getattr(error, "problem", error))) from None
-    return parse_params(values, where=str(path))
+        place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
+        raise SeqlabError("not YAML", where=place, received=str(getattr(error, "problem", error))) from None
+    return parse_params(values, where=where)

@@ -13,7 +13,8 @@ from seqlab.errors import SeqlabError
 from seqlab.params import load_params
 from seqlab.pipeline import reproducing
 from seqlab.pipeline.record import start_training_run
-from seqlab.pipeline.reproducing import compare_runs, find_original
+from seqlab.pipeline.reproducing import find_original
+from seqlab.pipeline.reproduction_report import INPUTS, compare_runs
 from seqlab.tracking.past_runs import PastRun, find_run
 from seqlab.tracking.run import TrackedRun
 from seqlab.tracking.store import resolve_tracking_uri
@@ -270,7 +271,7 @@ def test_a_run_that_did_not_finish_and_runs_of_several_tasks(clone, monkeypatch)
 
 
 EQUAL = {
-    **dict.fromkeys(reproducing._INPUTS, "1"),
+    **dict.fromkeys(INPUTS, "1"),
     **RESULT,
 }
 

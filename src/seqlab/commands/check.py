@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from seqlab.commands.options import file_columns
 from seqlab.corpora.own_files import find_span_columns
 from seqlab.corpus.check_report import format_report
 from seqlab.corpus.checking import check_files
@@ -14,7 +15,6 @@ from seqlab.corpus.conll import ConllLayout
 from seqlab.corpus.file_formats import suffix_of
 from seqlab.corpus.findings import MAX_PER_KIND
 from seqlab.errors import SeqlabError
-from seqlab.params import load_params
 
 EXAMPLES = (
     "seqlab check train.conll dev.conll test.conll",
@@ -48,16 +48,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report. Return 1 if there are errors."""
-    defaults = load_params().corpus.files if Path("params.yaml").exists() else None
-    columns = (
-        args.columns.split(",") if args.columns else (defaults.columns if defaults else ["token", "ner"])
-    )
-    layout = ConllLayout(
-        tuple(columns),
-        args.separator or (defaults.separator if defaults else "\t"),
-        defaults.comment_prefix if defaults else "# ",
-    )
-    scheme = args.tag_scheme or (defaults.tag_scheme if defaults else "IOB2")
+    columns, separator, comment_prefix, scheme = file_columns(args, columns=("token", "ner"))
+    layout = ConllLayout(tuple(columns), separator, comment_prefix)
     given = args.span_columns.split(",") if args.span_columns else _span_columns(args.files[0], layout)
     spans = [column for column in columns if column in given]
     schemes, most = dict.fromkeys(spans, scheme), max(args.max, 1)

@@ -11,12 +11,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from seqlab.api import Tagger, default_task, load, read_corpus, score
+from seqlab.api import Tagger, load, read_corpus, score
+from seqlab.commands.options import add_model_options, file_columns, warn_of_mixed_model
 from seqlab.corpus.findings import count_of
 from seqlab.corpus.sentence import Sentence
 from seqlab.errors import SeqlabError
 from seqlab.params import load_params
-from seqlab.tracking.same_run import warn_of_mixed_runs
 
 EXAMPLES = (
     "seqlab evaluate data/example/test.conll --columns token,upos,xpos,ner",
@@ -41,14 +41,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--predictions", action="store_true", help="the files have the columns token, gold and predicted"
     )
-    parser.add_argument(
-        "--task", metavar="TASK", help="default: that of --model, the only exported one, or ner"
-    )
-    parser.add_argument(
-        "--model",
-        metavar="MODEL",
-        help="the folder of an export, models:/NAME@ALIAS, or an MLflow run id (default: models/TASK/export)",
-    )
+    add_model_options(parser)
     parser.add_argument(
         "--columns",
         help="names in order, for example token,_,ner (default: those of corpus.files in params.yaml)",
@@ -77,24 +70,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _tag(args: argparse.Namespace) -> tuple[list[Sentence], list[Sentence], bool]:
     """Return the gold sentences, the same ones with predicted tags, and whether tags encode spans."""
-    warn_of_mixed_runs(Path(args.model or f"models/{args.task or default_task()}"))
+    warn_of_mixed_model(args)
     tagger = load(args.model, task=args.task)
-    defaults = load_params().corpus.files if Path("params.yaml").exists() else None
     column = args.column or tagger.config["corpus"]["column"]
-    columns = args.columns.split(",") if args.columns else ["token", column]
-    if defaults and not args.columns:
-        columns = defaults.columns
-    scheme = args.tag_scheme or (defaults.tag_scheme if defaults else "IOB2")
+    layout = file_columns(args, columns=("token", column))
     gold = [
         sentence
         for file in args.files
         for sentence in read_corpus(
             file,
-            columns=columns,
+            columns=layout.columns,
             column=column,
-            separator=args.separator or (defaults.separator if defaults else "tab"),
-            comment_prefix=defaults.comment_prefix if defaults else "# ",
-            tag_scheme=scheme if tagger.spans else None,
+            separator=layout.separator,
+            comment_prefix=layout.comment_prefix,
+            tag_scheme=layout.tag_scheme if tagger.spans else None,
         )
     ]
     return gold, list(_predicted(tagger, gold)), tagger.spans

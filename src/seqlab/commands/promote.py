@@ -9,6 +9,7 @@ from typing import Any
 from seqlab.api import default_task
 from seqlab.tracking.registry import CANDIDATE, promote
 from seqlab.tracking.same_run import warn_of_mixed_runs
+from seqlab.tracking.store import experiment_name
 
 EXAMPLES = ("seqlab promote --task ner", "seqlab promote --task ner --version 3 --force")
 
@@ -36,7 +37,9 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     task = args.task or default_task()
     warn_of_mixed_runs(Path("models") / task)
-    done = promote(Path.cwd(), name=f"seqlab-{task}", alias=args.version, best=args.best, force=args.force)
+    done = promote(
+        Path.cwd(), name=experiment_name(task), alias=args.version, best=args.best, force=args.force
+    )
     print(f"{done.name}: the champion is {done.version.describe(done.score)}")
     if done.previous is not None:
         print(f"before: {done.previous.describe(done.score)}")

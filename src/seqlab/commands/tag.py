@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqlab.api import available_cores, default_task, find_export, load
+from seqlab.api import find_export, load
+from seqlab.commands.options import add_model_options, warn_of_mixed_model
+from seqlab.cores import available_cores
 from seqlab.errors import SeqlabError
 from seqlab.serving.tagging.stream import tag_stream
 from seqlab.serving.tagging.tag_formats import FORMATS, tag_format
 from seqlab.serving.tagging.text_lines import TextLine, read_text_lines
-from seqlab.tracking.same_run import warn_of_mixed_runs
 
 if TYPE_CHECKING:
     from seqlab.serving.folders.file_formats import InputFile
@@ -52,14 +53,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--ray", metavar="ADDRESS", help="tag a folder on a Ray cluster: its HOST:PORT, or auto"
     )
-    parser.add_argument(
-        "--task", metavar="TASK", help="default: that of --model, the only exported one, or ner"
-    )
-    parser.add_argument(
-        "--model",
-        metavar="MODEL",
-        help="the folder of an export, models:/NAME@ALIAS, or an MLflow run id (default: models/TASK/export)",
-    )
+    add_model_options(parser)
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
     parser.add_argument(
         "--tokenized", action="store_true", help="tokens are separated by blanks; do not tokenise"
@@ -78,7 +72,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tag all lines. Return 1 if a line could not be tagged."""
-    warn_of_mixed_runs(Path(args.model or f"models/{args.task or default_task()}"))
+    warn_of_mixed_model(args)
     if args.output or args.ray:
         return _tag_folder(args)
     for file in args.files:

@@ -11,32 +11,32 @@ from seqlab.errors import CorpusError
 
 
 class FileFormat(NamedTuple):
-    """A format, its name in messages, and whether `seqlab convert` reads it."""
+    """A format: its name in messages, and its name for `seqlab convert`, or None if that does not read it."""
 
     title: str
-    convertible: bool
+    source: str | None
 
 
-_BY_SUFFIX = {
-    ".jsonl": FileFormat("JSON Lines", True),
-    ".ndjson": FileFormat("JSON Lines", True),
-    ".json": FileFormat("JSON", True),
-    ".csv": FileFormat("CSV", True),
-    ".spacy": FileFormat("spaCy's binary format", True),
-    ".parquet": FileFormat("Parquet", True),
-    ".arrow": FileFormat("Arrow", True),
-    ".ann": FileFormat("brat's standoff format", True),
-    ".xlsx": FileFormat("an Excel workbook", False),
-    ".xls": FileFormat("an Excel workbook", False),
-    ".docx": FileFormat("a Word document", False),
-    ".pdf": FileFormat("PDF", False),
-    ".xml": FileFormat("XML", False),
-    ".html": FileFormat("HTML", False),
-    ".pkl": FileFormat("a pickle", False),
-    ".pickle": FileFormat("a pickle", False),
-    ".zip": FileFormat("an archive", False),
-    ".tar": FileFormat("an archive", False),
-    ".tgz": FileFormat("an archive", False),
+BY_SUFFIX = {
+    ".jsonl": FileFormat("JSON Lines", "json"),
+    ".ndjson": FileFormat("JSON Lines", "json"),
+    ".json": FileFormat("JSON", "json"),
+    ".csv": FileFormat("CSV", "csv"),
+    ".spacy": FileFormat("spaCy's binary format", "spacy"),
+    ".parquet": FileFormat("Parquet", "parquet"),
+    ".arrow": FileFormat("Arrow", "dataset"),
+    ".ann": FileFormat("brat's standoff format", "brat"),
+    ".xlsx": FileFormat("an Excel workbook", None),
+    ".xls": FileFormat("an Excel workbook", None),
+    ".docx": FileFormat("a Word document", None),
+    ".pdf": FileFormat("PDF", None),
+    ".xml": FileFormat("XML", None),
+    ".html": FileFormat("HTML", None),
+    ".pkl": FileFormat("a pickle", None),
+    ".pickle": FileFormat("a pickle", None),
+    ".zip": FileFormat("an archive", None),
+    ".tar": FileFormat("an archive", None),
+    ".tgz": FileFormat("an archive", None),
 }
 _DATASET_FILES = ("dataset_dict.json", "state.json", "dataset_info.json")
 
@@ -60,11 +60,11 @@ def find_foreign_format(path: str | PathLike[str]) -> CorpusError | None:
     """Return the error for a file or folder whose name shows another format than CoNLL, or None."""
     path = Path(path)
     if is_dataset_folder(path):
-        found = FileFormat("a Hugging Face dataset", True)
+        found = FileFormat("a Hugging Face dataset", "dataset")
     elif is_brat_folder(path):
-        found = FileFormat("a folder in brat's standoff format", True)
-    elif path.is_file() and suffix_of(path) in _BY_SUFFIX:
-        found = _BY_SUFFIX[suffix_of(path)]
+        found = FileFormat("a folder in brat's standoff format", "brat")
+    elif path.is_file() and suffix_of(path) in BY_SUFFIX:
+        found = BY_SUFFIX[suffix_of(path)]
     else:
         return None
     return foreign_format_error(path, found)
@@ -73,7 +73,7 @@ def find_foreign_format(path: str | PathLike[str]) -> CorpusError | None:
 def foreign_format_error(path: Path, found: FileFormat) -> CorpusError:
     """Return the error for a file in that format, with the command that converts it."""
     remedy = "save it as CSV, JSON Lines or CoNLL"
-    if found.convertible:
+    if found.source:
         source = path.parent if suffix_of(path) == ".ann" else path
         source = source if source.name not in ("", "..") else source.resolve()
         target = source.with_name(f"{source.name.split('.')[0]}.conll")
@@ -83,4 +83,4 @@ def foreign_format_error(path: Path, found: FileFormat) -> CorpusError:
     return CorpusError(f"this is {found.title}, not CoNLL", file=str(path), remedy=remedy)
 
 
-JSON_LINES = _BY_SUFFIX[".jsonl"]
+JSON_LINES = BY_SUFFIX[".jsonl"]

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from seqlab.cores import available_cores
 from seqlab.errors import SeqlabError
 
 
@@ -95,7 +96,7 @@ def _share_cores() -> None:
 
     if {"TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS"} & os.environ.keys():
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = available_cores()
     with suppress(RuntimeError):  # TensorFlow already computes, and its threads cannot be changed
         tf.config.threading.set_inter_op_parallelism_threads(min(cores, 2))
         tf.config.threading.set_intra_op_parallelism_threads(max(cores // 2, 1))

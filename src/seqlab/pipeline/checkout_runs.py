@@ -9,19 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from seqlab.credentials import without_credentials
 from seqlab.params import Params, load_params
 from seqlab.pipeline.record import run_settings
 from seqlab.tracking.past_runs import PastRun, find_replacement, find_run
-from seqlab.tracking.provenance import NONE, git_output, lock_tags
+from seqlab.tracking.provenance import NONE, git_output, lock_tags, locked_stages
 from seqlab.tracking.run import read_run_json
 from seqlab.tracking.run_names import as_params
+from seqlab.tracking.scored_version import SCORES
 from seqlab.tracking.store import resolve_tracking_uri
 
 _SHOWN = 4
-_SCORES = ("span_f1", "token_accuracy")
 _CODE = ("src", "dvc.yaml")
 
 
@@ -51,9 +49,7 @@ def checkout_runs(root: Path) -> list[CheckoutRun]:
         SeqlabError: params.yaml or a run.json is invalid, or the store cannot be used.
     """
     params = load_params(root / "params.yaml")
-    lock = root / "dvc.lock"
-    content = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else None
-    stages = (content or {}).get("stages", {})
+    stages = locked_stages(root / "dvc.lock")
     return [_run_of(task, root=root, params=params, stages=stages) for task in params.tasks]
 
 
@@ -91,7 +87,7 @@ def _run_of(task: str, *, root: Path, params: Params, stages: Mapping[str, Any])
 
 
 def _differing_settings(run: PastRun, params: Params, task: str) -> list[str]:
-    settings = as_params(run_settings(task, params, corpus=params.corpus.name))
+    settings = as_params(run_settings(task, params))
     differing = [key for key in {**settings, **run.params} if settings.get(key) != run.params.get(key)]
     shown = [
         f"{key} is {settings.get(key, 'absent')} (run: {run.params.get(key, 'absent')})"
@@ -116,7 +112,7 @@ def _differing_stages(run: PastRun, root: Path, task: str) -> list[str]:
 
 def _differing_scores(run: PastRun, metrics: Path) -> list[str]:
     test = _read_json(metrics / "evaluate.json").get("test", {})
-    for name in _SCORES:
+    for name in SCORES:
         if name in test and abs(test[name] - run.metrics.get(f"test/{name}", -1.0)) > 1e-9:
             received = run.metrics.get(f"test/{name}")
             has = "none" if received is None else f"{received:.4f}"

@@ -36,7 +36,16 @@ KEPT = 3
 KEPT_BYTES = 4 << 30
 """Most bytes of these."""
 
-CODE = ("batching", "corpus/sentence.py", "evaluation", "modeling", "pipeline", "stages/train.py", "tags.py")
+CODE = (
+    "batching",
+    "cores.py",
+    "corpus/sentence.py",
+    "evaluation",
+    "modeling",
+    "pipeline",
+    "stages/train.py",
+    "tags.py",
+)
 """What a training's result may depend on, below the package's folder."""
 
 _LIBRARIES = ("keras", "tensorflow", "numpy")

@@ -31,7 +31,7 @@ from seqlab.tracking.client import quiet_mlflow
 from seqlab.tracking.registry import register_candidate
 from seqlab.tracking.run import TrackedRun
 from seqlab.tracking.scored_version import score_tags
-from seqlab.tracking.store import StoreAwayError
+from seqlab.tracking.store import StoreAwayError, experiment_name
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ def record_export(models: Path, *, root: Path, report: Mapping[str, Any]) -> str
             model_id = run.log_model_folder(folder, name=task, tags=facts, metrics=metrics)
         if model_id is None:
             return None
-        name = f"seqlab-{task}"
+        name = experiment_name(task)
         try:
             version = register_candidate(
                 root,

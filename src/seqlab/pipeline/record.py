@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from seqlab.credentials import without_credentials
 from seqlab.errors import SeqlabError
-from seqlab.params import Params, TaskParams, load_params
+from seqlab.params import Params, TaskParams, parse_params_text
 from seqlab.tracking.figures import confusion_figure, learning_curve_figure, span_scores_figure
 from seqlab.tracking.provenance import NONE, committed_text, provenance_tags
 from seqlab.tracking.run import TrackedRun
-from seqlab.tracking.run_names import changed_settings, previous_params, run_name
+from seqlab.tracking.run_names import as_params, changed_settings, previous_params, run_name
+from seqlab.tracking.scored_version import SCORES
 from seqlab.tracking.source_patch import MAX_BYTES, PATCH, describe_patch, source_patch
+from seqlab.tracking.store import experiment_name
 from seqlab.tracking.ui_server import save_runs_view
 
 _TRAIN_METRICS = ("train_loss", "learning_rate", "padding_efficiency", "duration_s")
-_MAIN_SCORES = ("span_f1", "token_accuracy")
 _PLOTS = "plots"
 
 WEIGHTS = "weights.digest"
 LOCK = "dvc.lock"
-
-
-def experiment_name(task: str) -> str:
-    """Return the name of the MLflow experiment of a task's runs."""
-    return f"seqlab-{task}"
 
 
 def start_training_run(
@@ -51,7 +45,7 @@ def start_training_run(
         SeqlabError: the tracking store cannot be reached; nothing has been trained yet.
     """
     section = params.task(task)
-    settings = run_settings(task, params, corpus=corpus["corpus"])
+    settings = {**run_settings(task, params), "corpus": corpus["corpus"]}
     provenance = provenance_tags(
         root, stages=["download", f"prepare@{task}"], seed=params.seed, device=params.device
     )
@@ -98,7 +92,7 @@ def log_epoch(run: TrackedRun, row: Mapping[str, float]) -> None:
     """Log a row of the history as `train/...` and `dev/...`. The step is the epoch, the time is its end."""
     names = [name for name in row if name not in ("epoch", "steps", "tokens", "ended_ms")]
     # MLflow's page that compares runs opens on the metric that was logged first.
-    names.sort(key=lambda name: _MAIN_SCORES.index(name) if name in _MAIN_SCORES else len(_MAIN_SCORES))
+    names.sort(key=lambda name: SCORES.index(name) if name in SCORES else len(SCORES))
     metrics = {
         f"train/{name.removeprefix('train_')}" if name in _TRAIN_METRICS else f"dev/{name}": row[name]
         for name in names
@@ -187,30 +181,32 @@ def save_view(task: str, *, section: TaskParams, root: Path) -> str:
     )
 
 
-def run_settings(task: str, params: Params, *, corpus: str) -> dict[str, Any]:
+def run_settings(task: str, params: Params) -> dict[str, Any]:
     """Return the parameters that a task's run has."""
     # This parameter cannot change the result, and may differ in the training that goes on.
     section = params.task(task).model_dump(mode="json", exclude={"training": {"checkpoint_minutes"}})
-    return {"seed": params.seed, "corpus": corpus, **section}
+    return {"seed": params.seed, "corpus": params.corpus.name, **section}
+
+
+def settings_in(text: str, task: str) -> dict[str, str] | None:
+    """Return the parameters in the text of a params.yaml as a run of the task has them.
+
+    None if this code cannot read them: they were written for other code, or the task has no section.
+    """
+    try:
+        return as_params(run_settings(task, parse_params_text(text, where="params.yaml")))
+    except SeqlabError:
+        return None
 
 
 def _run_name(task: str, settings: Mapping[str, Any], *, root: Path, commit: str) -> str:
     """Return a name with the experiment or commit, and what differs from the commit or else the last run."""
-    changes = changed_settings(settings, _committed_settings(task))
+    committed = settings_in(committed_text("params.yaml") or "", task) or {}  # experiments change them
+    changes = changed_settings(settings, committed)
     if not changes:
         changes = changed_settings(settings, previous_params(root, experiment_name(task)))
     prefix = os.environ.get("DVC_EXP_NAME") or ("" if commit == NONE else commit[:7])
     return run_name(prefix, changes, default=f"{settings['encoder']['type']}-{settings['head']['type']}")
-
-
-def _committed_settings(task: str) -> dict[str, Any]:
-    """Return the task's parameters in HEAD, which experiments change; empty if this code cannot read them."""
-    text = committed_text("params.yaml") or ""
-    with tempfile.TemporaryDirectory() as scratch, suppress(SeqlabError):
-        (Path(scratch) / "params.yaml").write_text(text, encoding="utf-8")
-        params = load_params(Path(scratch) / "params.yaml")
-        return run_settings(task, params, corpus=params.corpus.name)
-    return {}
 
 
 def _by_group(bars: Sequence[Mapping[str, Any]], *, key: str) -> list[dict[str, Any]]:

@@ -12,14 +12,20 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import yaml
-
 from seqlab.errors import SeqlabError
 from seqlab.params import load_params
-from seqlab.pipeline.record import LOCK, WEIGHTS, run_settings
-from seqlab.pipeline.report_blocks import Block, Heading, Paragraph, Table
+from seqlab.pipeline.record import LOCK, run_settings
+from seqlab.pipeline.report_blocks import Block
+from seqlab.pipeline.reproduction_report import INPUTS, UNKNOWN, compare_runs
 from seqlab.tracking.past_runs import PastRun, find_experiment_runs, find_model_run, find_run, read_artifact
-from seqlab.tracking.provenance import NONE, git_output, processor, threads, version_tags
+from seqlab.tracking.provenance import (
+    NONE,
+    git_output,
+    locked_stages,
+    processor,
+    threads,
+    version_tags,
+)
 from seqlab.tracking.run import TrackedRun
 from seqlab.tracking.run_names import as_params
 from seqlab.tracking.source_patch import PATCH, SOURCES
@@ -28,23 +34,7 @@ from seqlab.tracking.store import STATE, resolve_tracking_uri
 REPRODUCES = "reproduces"
 REPRODUCTION = "reproduction"
 
-_SCORES = ("span_f1", "token_accuracy")
-_INPUTS = {
-    "git.commit": "commit",
-    PATCH: "changes",
-    "corpus.digest": "corpus",
-    "version.python": "Python",
-    "version.keras": "Keras",
-    "version.tensorflow": "TensorFlow",
-    "version.numpy": "NumPy",
-    "run.processor": "processor",
-    "run.threads": "threads",
-    "run.device": "device",
-}
-"""The tags that name what a training depends on. Equal values promise equal weights on one CPU."""
-
 _MACHINE = ("version.", "run.processor", "run.threads")
-_UNKNOWN = "unknown"
 _GIT_VARIABLES = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")
 
 
@@ -85,7 +75,7 @@ def reproduce_run(
     work = tree / (git_output(root, "rev-parse", "--show-prefix") or "")
     _check_params(run, task, work)
     present = {**version_tags(), "run.processor": processor(), "run.threads": str(threads())}
-    for key, name in _INPUTS.items():
+    for key, name in INPUTS.items():
         if key.startswith(_MACHINE) and run.tags.get(key, present[key]) != present[key]:
             report(f"{name}: {present[key]} instead of {run.tags[key]}: equal weights are not promised")
     _share_cache(root, work)
@@ -182,7 +172,7 @@ def _make_worktree(run: PastRun, *, root: Path, folder: Path | None) -> Path:
         raise SeqlabError(
             "this clone does not contain the run's commit",
             where=where,
-            expected=f"commit {commit} on branch {run.tags.get('git.branch', _UNKNOWN)}",
+            expected=f"commit {commit} on branch {run.tags.get('git.branch', UNKNOWN)}",
             remedy="run `git fetch`; if the commit was never pushed, push it from where the run was made",
         )
     tree = (folder or root / STATE / "reproduce" / run.run_id[:12]).absolute()
@@ -265,7 +255,7 @@ def _restore_data(
         raise SeqlabError(
             "the corpus is not the one of the run",
             where=", ".join(changed) or corpus["corpus"],
-            expected=f"corpus digest {run.tags.get('corpus.digest', _UNKNOWN)[:12]}",
+            expected=f"corpus digest {run.tags.get('corpus.digest', UNKNOWN)[:12]}",
             received=corpus["digest"][:12],
             remedy="restore the corpus's files as they were, or run `dvc push` where the run was made",
         )
@@ -277,7 +267,7 @@ def _check_params(run: PastRun, task: str, work: Path) -> None:
         params = load_params(work / "params.yaml")
     except SeqlabError:  # for other code
         return
-    found = as_params(run_settings(task, params, corpus=params.corpus.name))
+    found = as_params(run_settings(task, params))
     different = [key for key in found if run.params.get(key, found[key]) != found[key]]
     if different:
         raise SeqlabError(
@@ -291,9 +281,7 @@ def _check_params(run: PastRun, task: str, work: Path) -> None:
 
 def _locked(work: Path, stage: str, kind: str) -> dict[str, str]:
     """Return the MD5 of a stage's `deps` or `outs` in dvc.lock, by path."""
-    lock = work / LOCK
-    content = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else None
-    entries = ((content or {}).get("stages", {}).get(stage) or {}).get(kind, [])
+    entries = (locked_stages(work / LOCK).get(stage) or {}).get(kind, [])
     return {entry["path"]: entry.get("md5", "") for entry in entries}
 
 
@@ -332,83 +320,3 @@ def _git(folder: Path, *arguments: str, stdin: bytes | None = None) -> None:
             where=str(folder),
             received=done.stderr.decode(errors="replace").strip(),
         )
-
-
-def compare_runs(
-    run: PastRun, again: PastRun, *, present: Mapping[str, str], tolerance: float
-) -> tuple[list[Block], str, bool]:
-    """Compare what two runs were made from, their weights and their scores.
-
-    Args:
-        run: the original.
-        again: the reproduction.
-        present: tags of this machine, for a run whose code did not record them.
-        tolerance: by which scores may differ where equal weights are not promised.
-
-    Returns:
-        The report, its last sentence, and whether the run was reproduced.
-    """
-    rows, unequal = [], []
-    for key, name in _INPUTS.items():
-        default = NONE if key == PATCH else _UNKNOWN
-        before, now = run.tags.get(key, default), again.tags.get(key, present.get(key, default))
-        is_equal = before == now != _UNKNOWN
-        unequal += [] if is_equal else [name]
-        shown = [value[:12] if len(value) in (40, 64) else value for value in (before, now)]
-        rows.append((name, *shown, "equal" if is_equal else _UNKNOWN if before == _UNKNOWN else "differs"))
-    keys = [key for key in {**run.params, **again.params} if run.params.get(key) != again.params.get(key)]
-    rows.append(("parameters", "", ", ".join(keys), "differs" if keys else "equal"))
-    strategy = again.tags.get("run.strategy", NONE)
-    is_promised = not (unequal or keys) and again.tags.get("run.device") == "cpu" and strategy == NONE
-    digests = [found.tags.get(WEIGHTS, _UNKNOWN) for found in (run, again)]
-    are_known = _UNKNOWN not in digests
-    has_equal_weights = are_known and digests[0] == digests[1]
-    weights = "equal" if has_equal_weights else "differs" if are_known else _UNKNOWN
-    rows.append(("weights", *(digest[:12] for digest in digests), weights))
-    differences = []
-    nan = float("nan")
-    for key in (f"{group}/{score}" for group in ("best_dev", "test") for score in _SCORES):
-        if key not in run.metrics:
-            continue
-        score, difference = again.metrics.get(key, nan), again.metrics.get(key, nan) - run.metrics[key]
-        differences.append(abs(difference))
-        verdict = f"{difference:+.4f}" if difference else "equal"
-        name = key.removeprefix("best_").replace("/", " ")
-        rows.append((name, f"{run.metrics[key]:.4f}", f"{score:.4f}", verdict))
-    outcome, is_reproduced = _outcome(
-        unequal + (["parameters"] if keys else []),
-        is_promised=is_promised,
-        weights=weights,
-        are_scores_equal=bool(differences) and not any(differences),
-        are_scores_near=bool(differences) and all(value <= tolerance for value in differences),
-        tolerance=tolerance,
-    )
-    blocks: list[Block] = [
-        Heading(f"Run {run.run_id[:12]} and its reproduction {again.run_id[:12]}"),
-        Table(("", "original", "reproduction", ""), rows),
-        Paragraph(outcome, warning=not is_reproduced),
-    ]
-    return blocks, outcome, is_reproduced
-
-
-def _outcome(
-    unequal: list[str],
-    *,
-    is_promised: bool,
-    weights: str,
-    are_scores_equal: bool,
-    are_scores_near: bool,
-    tolerance: float,
-) -> tuple[str, bool]:
-    if lost := [name for name in unequal if name in ("corpus", "parameters")]:
-        return f"Not reproduced: other {' and '.join(lost)}.", False
-    if weights == "equal" and are_scores_equal:
-        return "Reproduced: equal weights and scores.", True
-    if is_promised and (weights == "differs" or not are_scores_equal):
-        return "Not reproduced: nothing differs that the training depends on, but the results do.", False
-    why = f"equal weights are not promised ({', '.join(unequal) or 'no CPU alone'})"
-    if is_promised:
-        return "Reproduced: equal scores; the run has no digest of its weights.", True
-    if are_scores_near:
-        return f"Reproduced: scores within {tolerance:g}; {why}.", True
-    return f"Not reproduced: scores differ by more than {tolerance:g}; {why}.", False

@@ -14,11 +14,11 @@ import yaml
 
 from seqlab.errors import SeqlabError
 from seqlab.evaluation.predictions import TaggedSentence, read_predictions, write_predictions
-from seqlab.params import load_params
-from seqlab.pipeline.record import experiment_name, run_settings
+from seqlab.pipeline.record import settings_in
 from seqlab.tracking.past_runs import PastRun, find_run, read_artifact
 from seqlab.tracking.provenance import git_output
 from seqlab.tracking.run_names import as_params
+from seqlab.tracking.store import experiment_name
 
 SPLITS = ("dev", "test")
 COSTS = ("duration_s", "tokens_per_s", "parameters")
@@ -223,14 +223,9 @@ def _settings(content: bytes | None, task: str) -> dict[str, str]:
     """Return a task's settings; as they are written, if params.yaml was written for other code."""
     if content is None:
         return {}
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "params.yaml"
-        file.write_bytes(content)
-        try:
-            params = load_params(file)
-            return as_params(run_settings(task, params, corpus=params.corpus.name))
-        except SeqlabError:
-            values = yaml.safe_load(content)
+    if (settings := settings_in(content.decode(errors="replace"), task)) is not None:
+        return settings
+    values = yaml.safe_load(content)
     if not isinstance(values, dict) or not isinstance(values.get(task), dict):
         return {}
     corpus = values.get("corpus")

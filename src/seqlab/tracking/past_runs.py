@@ -7,10 +7,11 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seqlab.errors import SeqlabError
 from seqlab.tracking.client import mlflow_client, quiet_mlflow
+from seqlab.tracking.registry import get_model_version, split_model_reference
 from seqlab.tracking.run import REPLACEMENT_TAG
 from seqlab.tracking.store import resolve_tracking_uri, store_errors
 
@@ -44,13 +45,9 @@ def find_run(root: Path, run_id: str) -> PastRun | None:
     uri = resolve_tracking_uri(root)
     if not RUN_ID.fullmatch(run_id) or _is_missing_database(uri):
         return None
-    client = mlflow_client(uri)
-    with store_errors(uri), quiet_mlflow():
-        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-        condition = (
-            f"attributes.run_id = '{run_id}'" if len(run_id) == 32 else f"attributes.run_id LIKE '{run_id}%'"
-        )
-        found = client.search_runs(experiments, condition, max_results=5)
+    is_whole = len(run_id) == 32
+    condition = f"= '{run_id}'" if is_whole else f"LIKE '{run_id}%'"
+    found = _search(uri, f"attributes.run_id {condition}", max_results=5)
     if len(found) > 1:
         raise SeqlabError(
             "the ids of several runs start like this",
@@ -66,10 +63,7 @@ def find_replacement(root: Path, run_id: str) -> PastRun | None:
     uri = resolve_tracking_uri(root)
     if _is_missing_database(uri):
         return None
-    client = mlflow_client(uri)
-    with store_errors(uri), quiet_mlflow():
-        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-        found = client.search_runs(experiments, f"tags.{REPLACEMENT_TAG} = '{run_id}'", max_results=1)
+    found = _search(uri, f"tags.{REPLACEMENT_TAG} = '{run_id}'", max_results=1)
     return _past_run(found[0]) if found else None
 
 
@@ -78,11 +72,7 @@ def find_experiment_runs(root: Path, name: str) -> list[PastRun]:
     uri = resolve_tracking_uri(root)
     if _is_missing_database(uri) or "'" in name:
         return []
-    client = mlflow_client(uri)
-    with store_errors(uri), quiet_mlflow():
-        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-        order = ["attributes.start_time DESC"]
-        found = client.search_runs(experiments, f"tags.`dvc.exp_name` = '{name}'", order_by=order)
+    found = _search(uri, f"tags.`dvc.exp_name` = '{name}'", order_by=["attributes.start_time DESC"])
     return [_past_run(run) for run in found]
 
 
@@ -94,15 +84,13 @@ def find_model_run(root: Path, reference: str) -> PastRun | None:
     if _is_missing_database(uri):
         return None
     client = mlflow_client(uri)
-    name, _, version = re.sub("[/@]", " ", reference.removeprefix("models:/")).partition(" ")
+    name, version = split_model_reference(reference)
     with store_errors(uri), quiet_mlflow():
         try:
-            if not version:
-                run_id = client.get_logged_model(name).source_run_id
-            elif version.isdigit():
-                run_id = client.get_model_version(name, version).run_id
+            if version:
+                run_id = get_model_version(client, name, version).run_id
             else:
-                run_id = client.get_model_version_by_alias(name, version).run_id
+                run_id = client.get_logged_model(name).source_run_id
         except MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
@@ -126,6 +114,14 @@ def read_artifact(root: Path, run_id: str, name: str) -> bytes | None:
                 raise
             return None
         return Path(client.download_artifacts(run_id, name, scratch)).read_bytes()
+
+
+def _search(uri: str, condition: str, **options: Any) -> list[Run]:
+    """Return the runs of all experiments that satisfy a condition of MLflow's search syntax."""
+    client = mlflow_client(uri)
+    with store_errors(uri), quiet_mlflow():
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        return list(client.search_runs(experiments, condition, **options))
 
 
 def _is_missing_database(uri: str) -> bool:

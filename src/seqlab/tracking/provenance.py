@@ -12,8 +12,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import yaml
+
+from seqlab.cores import available_cores
 
 NONE = "none"
 LIBRARIES = ("keras", "tensorflow", "numpy", "mlflow", "dvc")
@@ -107,9 +110,7 @@ def lock_tags(lock: Path, stages: Sequence[str]) -> dict[str, str]:
         outputs), or `none` if it has no entry. For each output, `dvc.out.<path>` is its MD5 in DVC's cache.
         MLflow does not allow `@` in a key, so `prepare@ner` is written `prepare.ner`.
     """
-    content = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else None
-    entries = (content or {}).get("stages", {})
-    tags = {}
+    entries, tags = locked_stages(lock), {}
     for stage in stages:
         entry, key = entries.get(stage), f"dvc.stage.{stage.replace('@', '.')}"
         if entry is None:
@@ -119,6 +120,12 @@ def lock_tags(lock: Path, stages: Sequence[str]) -> dict[str, str]:
         tags[key] = hashlib.md5(canonical, usedforsecurity=False).hexdigest()
         tags |= {f"dvc.out.{out['path']}": out.get("md5", NONE) for out in entry.get("outs", [])}
     return tags
+
+
+def locked_stages(lock: Path) -> dict[str, Any]:
+    """Return the entries of `dvc.lock` by stage, none if there is no such file."""
+    content = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else None
+    return (content or {}).get("stages", {})
 
 
 def version_tags() -> dict[str, str]:
@@ -142,12 +149,11 @@ def processor() -> str:
 
 
 def threads() -> int:
-    """Return how many threads a TensorFlow operation may use, by default one for each usable CPU."""
+    """Return TF_NUM_INTRAOP_THREADS, or the usable cores, which TensorFlow's threads share out."""
     given = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
     if given.isdigit() and int(given):
         return int(given)
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    return available_cores()
 
 
 def current_user() -> str:

@@ -154,7 +154,7 @@ def promote(
                 version, compared = _best_version(client, name)
                 notes.append(f"it is the best of {compared} on dev")
             else:
-                version = read_scored_version(client, _model_version(client, name, alias))
+                version = read_scored_version(client, get_model_version(client, name, alias))
         score = version.main_score
         if score is None:
             raise SeqlabError(
@@ -281,8 +281,8 @@ def _resolve_model_id(client: MlflowClient, reference: str) -> str:
     from mlflow.exceptions import MlflowException
 
     if reference.startswith("models:/"):
-        name, _, version = re.sub("[/@]", " ", reference.removeprefix("models:/")).partition(" ")
-        return _logged_model_id(_model_version(client, name, version)) if version else name
+        name, version = split_model_reference(reference)
+        return _logged_model_id(get_model_version(client, name, version)) if version else name
     outputs = client.get_run(reference).outputs.model_outputs
     if not outputs:
         raise MlflowException(f"run {reference} has no logged model")
@@ -295,7 +295,17 @@ def _logged_model_id(version: ModelVersion) -> str:
     return str(version.tags.get(MODEL_ID_TAG) or version.model_id)
 
 
-def _model_version(client: MlflowClient, name: str, alias: str) -> ModelVersion:
+def split_model_reference(reference: str) -> tuple[str, str]:
+    """Return name and version, or name and alias, of `models:/NAME/VERSION` or `models:/NAME@ALIAS`.
+
+    `models:/m-...` is a logged model, whose version is empty.
+    """
+    name, _, version = re.sub("[/@]", " ", reference.removeprefix("models:/")).partition(" ")
+    return name, version
+
+
+def get_model_version(client: MlflowClient, name: str, alias: str) -> ModelVersion:
+    """Return a registered version by its number or an alias."""
     if alias.isdigit():
         return client.get_model_version(name, alias)
     return client.get_model_version_by_alias(name, alias)

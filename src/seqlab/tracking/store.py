@@ -52,6 +52,11 @@ class StoreAwayError(SeqlabError):
     """The tracking store cannot be reached at the moment."""
 
 
+def experiment_name(task: str) -> str:
+    """Return the name of the experiment of a task's runs, and of its registered model."""
+    return f"seqlab-{task}"
+
+
 def resolve_tracking_uri(root: Path) -> str:
     """Return MLFLOW_TRACKING_URI if set, else the database `mlflow.db` in the repository's root.
 
