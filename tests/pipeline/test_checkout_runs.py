@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from git_repository import CORPUS, git, new_repository
 
 from seqlab.cli import main
 from seqlab.params import load_params
@@ -15,21 +14,7 @@ from seqlab.pipeline.checkout_runs import checkout_runs
 from seqlab.pipeline.record import start_training_run
 
 REPOSITORY = Path(__file__).parents[2]
-CORPUS = {
-    "corpus": "sample",
-    "title": "sample",
-    "licence": "none",
-    "digest": "d" * 64,
-    "synthetic": True,
-    "auxiliary_columns": [],
-    "splits": {"train": {"sentences": 3, "tokens": 9}},
-}
 PARAMS = (REPOSITORY / "params.yaml").read_text(encoding="utf-8").replace("tasks: [ner, pos]", "tasks: [ner]")
-
-
-def git(*arguments: str) -> None:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    subprocess.run(["git", *identity, *arguments], check=True, capture_output=True, timeout=60)
 
 
 def write(name: str, content: str) -> None:
@@ -51,17 +36,12 @@ def write_lock(prepared: str = "aa") -> None:
 def trained(tmp_path_factory):
     """A repository with one run."""
     folder = tmp_path_factory.mktemp("repository")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(("MLFLOW_TRACKING", "DVC_", "GIT_")):
-                patch.delenv(name)
-        patch.chdir(folder)
-        git("init", "--quiet")
+    with new_repository(folder):
         write("params.yaml", PARAMS)
         write("src/code.py", "")
         write_lock()
-        git("add", "params.yaml", "src")
-        git("commit", "--quiet", "-m", "first")
+        git(".", "add", "params.yaml", "src")
+        git(".", "commit", "--quiet", "-m", "first")
         with start_training_run("ner", params=load_params(), corpus=CORPUS, root=folder) as run:
             run.log_metrics({"test/span_f1": 0.75, "test/token_accuracy": 0.9})
             run.save(Path("models/ner/run.json"))
@@ -146,10 +126,10 @@ def test_nothing_trained(checkout):
 
 def test_code_that_has_changed_since_is_noted(checkout):
     write("src/code.py", "changed = True\n")
-    git("commit", "--quiet", "-am", "second")
+    git(".", "commit", "--quiet", "-am", "second")
     (found,) = checkout_runs(Path.cwd())
     assert found.problems == []
     assert len(found.notes) == 1
     assert found.notes[0].startswith("the code has changed since commit ")
     assert found.notes[0].endswith(": 1 files")
-    git("reset", "--quiet", "--hard", "HEAD~1")
+    git(".", "reset", "--quiet", "--hard", "HEAD~1")

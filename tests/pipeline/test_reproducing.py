@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from git_repository import CORPUS, forget_environment, git, new_repository
 
 from seqlab.cli import main
 from seqlab.errors import SeqlabError
@@ -20,16 +20,6 @@ from seqlab.tracking.run import TrackedRun
 from seqlab.tracking.store import resolve_tracking_uri
 
 PARAMS = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
-COUNTS = {"sentences": 3, "tokens": 9}
-CORPUS = {
-    "corpus": "sample",
-    "title": "sample",
-    "licence": "none",
-    "digest": "d" * 64,
-    "synthetic": True,
-    "auxiliary_columns": [],
-    "splits": dict.fromkeys(("train", "dev", "test"), COUNTS),
-}
 LOCK = """\
 schema: '2.0'
 stages:
@@ -44,25 +34,12 @@ SCORES = {"best_dev/span_f1": 0.5, "test/span_f1": 0.75, "test/token_accuracy": 
 RESULT = {"weights.digest": "1" * 64, "run.device": "cpu", "run.strategy": "none"}
 
 
-def git(folder, *arguments):
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-    done = subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A repository with a run that was made from uncommitted changes; the repository and the run's id."""
     folder = tmp_path_factory.mktemp("trained") / "repository"
     (folder / "src").mkdir(parents=True)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(("MLFLOW_TRACKING", "DVC_", "GIT_")):
-                patch.delenv(name)
-        patch.chdir(folder)
-        git(folder, "init", "--quiet", "--initial-branch", "main")
+    with new_repository(folder):
         Path("params.yaml").write_text(PARAMS, encoding="utf-8")
         Path("src/code.py").write_text("a = 1\n", encoding="utf-8")
         Path(".dvc").mkdir()
@@ -87,9 +64,7 @@ def trained(tmp_path_factory):
 def clone(trained, tmp_path, monkeypatch):
     """A fresh clone in the working directory, with the repository's store."""
     folder, run_id = trained
-    for name in list(os.environ):
-        if name.startswith(("MLFLOW_TRACKING", "DVC_", "GIT_")):
-            monkeypatch.delenv(name)
+    forget_environment(monkeypatch)
     git(tmp_path, "clone", "--quiet", str(folder), "clone")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
     monkeypatch.setenv("COLUMNS", "120")

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
+from git_repository import git, new_repository
 
 from seqlab.errors import SeqlabError
 from seqlab.pipeline.stored_results import read_result
@@ -32,24 +31,11 @@ def write_checkout(folder: Path, predicted: str) -> None:
     shutil.copy(REPOSITORY / "params.yaml", folder)
 
 
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    done = subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=60
-    )
-    return done.stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """A repository: commit `made`, commit `lost`, whose data is gone, and the experiment `quick-lr`."""
     folder = tmp_path_factory.mktemp("repository")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(("MLFLOW_TRACKING", "DVC_", "GIT_")):
-                patch.delenv(name)
-        patch.chdir(folder)
-        git(folder, "init", "--quiet")
+    with new_repository(folder):
         with Repo.init(".") as repo:
             git(folder, "add", ".")
             git(folder, "commit", "--quiet", "-m", "nothing yet")

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from seqlab.errors import SeqlabError
-from seqlab.params import load_params
+from seqlab.params import DEFAULTED, load_params
 from seqlab.stages import configure_logging
 
 EXAMPLES = ("seqlab quick", "seqlab quick pos --sentences 1000 --folder /tmp/quick")
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     values |= {
         "tasks": [task],
         "device": "cpu",
-        "defaults": {"auxiliary": {}, "embedder": {}, "training": {}},
+        "defaults": {part: {} for part in DEFAULTED},
     }
     values["corpus"] |= {"name": "sample", "sample": {"sentences": args.sentences, "seed": params.seed}}
     values[task] = section.model_dump(mode="json") | {

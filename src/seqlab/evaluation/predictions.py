@@ -74,17 +74,18 @@ def read_predictions(path: Path) -> Iterator[TaggedSentence]:
 
 
 def spell_as_iob2(sentences: Iterable[TaggedTriple]) -> Iterator[TaggedSentence]:
-    """Yield the sentences with gold and predicted tags converted to IOB2.
+    """Yield the sentences with gold and predicted tags converted to IOB2; see `iob2_tags`."""
+    for tokens, gold, predicted in sentences:
+        yield TaggedSentence(tokens, iob2_tags(gold), iob2_tags(predicted))
+
+
+def iob2_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    """Return one sentence's tags, of any scheme, in IOB2.
 
     The spans are those that `extract_spans` returns. All scorers read valid IOB2 alike, but they differ on
     invalid sequences, and conlleval joins adjacent entities of one type in BIOES.
     """
-
-    def convert(tags: Sequence[str]) -> tuple[str, ...]:
-        return spans_to_tags(extract_spans(tags), length=len(tags), scheme="IOB2")
-
-    for tokens, gold, predicted in sentences:
-        yield TaggedSentence(tokens, convert(gold), convert(predicted))
+    return spans_to_tags(extract_spans(tags), length=len(tags), scheme="IOB2")
 
 
 def _read_rows(path: Path) -> Iterator[list[str]]:

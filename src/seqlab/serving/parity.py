@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from seqlab.errors import SeqlabError
+from seqlab.evaluation.predictions import iob2_tags
 from seqlab.serving import runners
 from seqlab.serving.reference import Batch
-from seqlab.tags import spans_to_tags, tags_to_spans
 
 _PARALLEL = 2
 _SOURCES = Path(__file__).resolve().parents[2]
@@ -145,9 +145,7 @@ def _written_tags(
         return names
     written: list[str] = []
     for sentence in sentences:
-        tags = names[len(written) : len(written) + len(sentence)]
-        found = tags_to_spans(tags, scheme="BIOES", lenient=True)
-        written += spans_to_tags(found, length=len(tags), scheme="IOB2")
+        written += iob2_tags(names[len(written) : len(written) + len(sentence)])
     return written
 
 
