@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -39,6 +40,25 @@ def test_files_of_one_run_or_without_an_id_are_not_reported(
 ) -> None:
     write_ids(tmp_path, *run_ids)
     assert find_mixed_runs(tmp_path / "models" / "ner") is None
+
+
+@pytest.mark.parametrize(
+    ("locked", "is_reported"), [(b'{"run_id": "a"}', False), (b'{"run_id": "b"}', True), (None, False)]
+)
+def test_a_model_that_dvc_lock_does_not_name_is_reported(
+    tmp_path: Path, locked: bytes | None, is_reported: bool
+) -> None:
+    """After `git checkout` alone, the files in DVC's cache are of one run, but not of the commit's."""
+    write_ids(tmp_path, "a", "a", "a")
+    out = f"    - path: models/ner/run.json\n      md5: {hashlib.md5(locked).hexdigest()}\n" if locked else ""
+    other = out.replace(hashlib.md5(locked or b"").hexdigest(), "0" * 32)
+    lock = f"stages:\n  export@ner:\n    deps:\n{other}  train@ner:\n    outs:\n{out}  x:\n    deps:\n{other}"
+    (tmp_path / "dvc.lock").write_text(lock, encoding="utf-8")
+    error = find_mixed_runs(tmp_path / "models" / "ner" / "export")
+    assert (error is not None) is is_reported
+    if error:
+        assert "expected: the files that dvc.lock names" in str(error)
+        assert "run `dvc checkout`" in str(error)
 
 
 def test_an_export_older_than_its_model_is_reported(tmp_path: Path) -> None:
