@@ -1,11 +1,13 @@
 # make repro   set up .venv and run the pipeline       make test   lint, types, layering, tests
 # make ui      the MLflow UI (PORT=5000)               make gpu    set up .venv with CUDA libraries
 # make lock    renew the lock files (needs uv)         make clean  remove .venv and .venv-peers
+# make extras  add what sweeps, seqlab tag --ray, pretrained encoders and a shared server need (make gpu has it too)
 # make peers   set up .venv-peers with PyTorch and spaCy, for the benchmarks
 # make test-browser   tests of the page of errors in chromium, which must be installed
 
 VENV := .venv
 STAMP := $(VENV)/.complete
+DEV := $(VENV)/.dev-complete
 PORT := 5000
 SUITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
@@ -14,7 +16,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test test-browser ui gpu peers lock clean lint
+.PHONY: repro test test-browser ui extras gpu peers lock clean lint
 .DEFAULT_GOAL := repro
 
 repro: $(STAMP)
@@ -24,10 +26,10 @@ repro: $(STAMP)
 test: lint
 	python -m pytest -n 2
 
-test-browser: $(STAMP)
+test-browser: $(DEV)
 	python -m pytest tests/browser
 
-lint: $(STAMP)
+lint: $(DEV)
 	ruff check src tests benchmarks docs examples
 	ruff format --check src tests benchmarks docs examples
 	mypy
@@ -43,20 +45,27 @@ $(STAMP): requirements.lock pyproject.toml
 	$(VENV)/bin/python -m pip install --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
-gpu: $(STAMP)
-	$(VENV)/bin/python -m pip install --require-hashes -r requirements-gpu.lock
+extras gpu: $(STAMP)
+	$(VENV)/bin/python -m pip install --require-hashes -r requirements-$@.lock
+
+$(DEV): requirements-dev.lock $(STAMP)
+	$(VENV)/bin/python -m pip install --require-hashes -r requirements-dev.lock
+	@touch $@
 
 peers: benchmarks/peers/requirements.lock
 	$(PYTHON) -m venv $(VENV)-peers
 	$(VENV)-peers/bin/python -m pip install --require-hashes -r $<
 
 lock:
-	uv pip compile pyproject.toml --extra dev --extra ray $(LOCK_FLAGS) -o requirements.lock
-	grep -E '^[a-z].*==' requirements.lock | sed 's/ \\$$//' > .lock-constraints
-	uv pip compile pyproject.toml --extra dev --extra ray --extra gpu -c .lock-constraints $(LOCK_FLAGS) -o requirements-gpu.lock
+	uv pip compile pyproject.toml $(EXTRAS) --extra dev $(LOCK_FLAGS) -o requirements-dev.lock
+	grep -E '^[a-z].*==' requirements-dev.lock | sed 's/ \\$$//' > .lock-constraints
+	uv pip compile pyproject.toml -c .lock-constraints $(LOCK_FLAGS) -o requirements.lock
+	uv pip compile pyproject.toml $(EXTRAS) -c .lock-constraints $(LOCK_FLAGS) -o requirements-extras.lock
+	uv pip compile pyproject.toml $(EXTRAS) --extra gpu -c .lock-constraints $(LOCK_FLAGS) -o requirements-gpu.lock
 	uv pip compile docker/serve.in -c .lock-constraints $(LOCK_FLAGS) -o docker/serve.lock
 	rm .lock-constraints
 	uv pip compile benchmarks/peers/requirements.in $(LOCK_FLAGS) -o benchmarks/peers/requirements.lock
+EXTRAS := --extra ray --extra hub --extra server
 LOCK_FLAGS := --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 clean:

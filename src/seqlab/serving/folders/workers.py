@@ -73,7 +73,7 @@ def ray_workers(model: Model, *, address: str) -> Workers:
             "Ray is not installed",
             where="--ray",
             expected="the extra `ray` of seqlab",
-            remedy="run pip install '.[ray]' in the repository on every node, or tag without --ray",
+            remedy="run make extras in the repository on every node, or tag without --ray",
         ) from None
     os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")  # one attempt, of 40 s, instead of eight
     try:
