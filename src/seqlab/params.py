@@ -80,9 +80,11 @@ class EmbedderParams(Section):
     lowercase: bool
     """fold case in token ids; characters and word shape keep it"""
     vectors: str
-    """text file of word vectors (word2vec, GloVe); an empty file: none"""
+    """file of word vectors in `data/vectors` (docs/vectors.md); an empty file: none"""
+    vectors_limit: Positive | None
+    """read only this many vectors, the first of the file; `null`: all"""
     vectors_trainable: bool
-    """`false` freezes the token embedding"""
+    """train the vectors of train's tokens; those of the file's other forms are always frozen"""
     token_embedding_dim: Positive
     """must equal the dimension of the word vectors, if there are any"""
     token_dropout: Share

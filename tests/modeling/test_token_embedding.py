@@ -57,6 +57,26 @@ def test_a_frozen_table_has_no_trainable_weights_and_accepts_vectors():
     assert_allclose(np.array(layer(IDS))[0, 0], [7, 8, 9])
 
 
+def test_frozen_rows_are_looked_up_but_neither_trained_nor_given_an_optimizer_state(tmp_path):
+    layer = TokenEmbedding(vocabulary_size=6, embedding_dim=3, frozen_size=2)
+    values = np.arange(18, dtype="float32").reshape(6, 3) + 1
+    layer.set_embeddings(values[:4], values[4:])
+    assert_array_equal(np.array(layer(IDS)), values[IDS] * (IDS != 0)[..., None])
+    assert_array_equal(layer.table(), values)
+
+    inputs = keras.Input((None,), dtype="int32")
+    model = keras.Model(inputs, layer(inputs))
+    model.compile(keras.optimizers.Adam(0.1), loss="mse")
+    model.train_on_batch(IDS, np.zeros((2, 4, 3), "float32"))
+    changed = (layer.table() != values).any(axis=1)
+    assert_array_equal(changed, [False, True, True, True, False, False])
+    assert max(np.prod(variable.shape, dtype=int) for variable in model.optimizer.variables) == 4 * 3
+
+    model.save(tmp_path / "model.keras")
+    reloaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert_array_equal(np.array(reloaded(IDS)), np.array(model(IDS)))
+
+
 def test_vectors_of_another_shape_are_an_error():
     with pytest.raises(SeqlabError, match=r"do not fit[\s\S]*shape \(6, 3\)[\s\S]*shape \(6, 4\)"):
         embedding().set_embeddings(np.zeros((6, 4)))

@@ -68,13 +68,15 @@ def test_mixed_precision_applies_to_the_tagger_alone():
 
 
 def test_word_vectors_are_the_initial_embeddings():
-    vectors = np.full((4, 8), np.nan, np.float32)
-    vectors[2] = 7
-    tagger = build_tagger(small_params(), encoder=FEATURES, tags=TAGS, vectors=vectors)
-    embeddings = np.asarray(tagger.embedder.token_embedding.embeddings)
-    assert (embeddings[2] == 7).all()
+    vectors = np.full((3, 8), np.nan, np.float32)
+    vectors[1] = 7
+    frozen = np.full((1, 8), 9, np.float32)
+    tagger = build_tagger(small_params(), encoder=FEATURES, tags=TAGS, vectors=vectors, frozen_vectors=frozen)
+    embeddings = tagger.embedder.token_embedding.table()
+    assert (embeddings[1] == 7).all()
     assert np.isfinite(embeddings).all()
-    assert (np.abs(embeddings[3]) < 1).all()
+    assert (np.abs(embeddings[2]) < 1).all()
+    assert (embeddings[3] == 9).all()
 
 
 def test_word_vectors_of_another_dimension_are_refused():

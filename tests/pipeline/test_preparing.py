@@ -157,15 +157,32 @@ def test_rare_tokens_are_unknown(tmp_path, raw):
     assert encoder.tokens.entries[2:] == ["eu", "rejects"]
 
 
-def test_vectors_extend_the_vocabulary_by_their_own_forms(tmp_path, raw):
-    (tmp_path / "vectors.txt").write_text("EU 1 2\nparis 3 4\n", encoding="utf-8")
-    prepare_task(raw, tmp_path / "prepared", task=task(vectors=str(tmp_path / "vectors.txt")))
+def test_vectors_of_forms_that_train_lacks_are_kept_apart(tmp_path, raw):
+    (tmp_path / "vectors.txt").write_text("Oslo 5 6\nEU 1 2\nparis 3 4\n", encoding="utf-8")
+    options = {"vectors": str(tmp_path / "vectors.txt"), "token_embedding_dim": 2}
+    report = prepare_task(raw, tmp_path / "prepared", task=task(**options))
     encoder = FeatureEncoder.read(tmp_path / "prepared" / "vocabulary")
-    table = np.load(tmp_path / "prepared" / "vectors.npy")
-    assert encoder.tokens.entries[2:] == ["eu", "rejects", "bank", "dutch", "paris"]
+    table, frozen = (np.load(tmp_path / "prepared" / f"{name}.npy") for name in ("vectors", "frozen_vectors"))
+    assert encoder.tokens.entries[2:] == ["eu", "rejects", "bank", "dutch", "oslo", "paris"]
+    assert table.shape == (6, 2)
     np.testing.assert_array_equal(table[encoder.tokens.id("eu")], [1, 2])
-    np.testing.assert_array_equal(table[encoder.tokens.id("paris")], [3, 4])
     assert np.isnan(table[encoder.tokens.id("bank")]).all()
+    np.testing.assert_array_equal(frozen, [[5, 6], [3, 4]])
+    assert report["vectors"] == {
+        "file": "vectors.txt",
+        "read": 3,
+        "dimension": 2,
+        "forms": 3,
+        "forms_of_train": 1,
+        "forms_frozen": 2,
+    }
+
+
+def test_vectors_of_another_dimension_are_refused(tmp_path, raw):
+    (tmp_path / "vectors.txt").write_text("EU 1 2\n", encoding="utf-8")
+    with pytest.raises(SeqlabError, match=r"embedding_dim: [\s\S]*expected: 2, as in .*\n  received: 128"):
+        prepare_task(raw, tmp_path / "prepared", task=task(vectors=str(tmp_path / "vectors.txt")))
+    assert not (tmp_path / "prepared").exists()
 
 
 def test_bad_input_stops_before_anything_is_overwritten(tmp_path, raw):

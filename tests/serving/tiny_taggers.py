@@ -118,6 +118,7 @@ def make_tagger(
         embedder=TokenFeatureEmbedder(
             token_vocabulary_size=len(features.tokens),
             token_embedding_dim=8,
+            token_frozen_size=5,
             characters=characters,
             character_vocabulary_size=len(features.characters),
             character_embedding_dim=4,

@@ -30,6 +30,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
         token_vocabulary_size: entries of the token vocabulary, including the reserved ones.
         token_embedding_dim: dimension of the token embedding.
         token_dropout: share of tokens that are replaced by unknown in training.
+        token_frozen_size: the number of last token ids whose vectors are never trained; see `TokenEmbedding`.
         token_trainable: False freezes the token embedding.
         characters: `cnn`, `attention`, `bilstm` or `none`.
         character_vocabulary_size: entries of the character vocabulary.
@@ -46,6 +47,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
         token_vocabulary_size: int,
         token_embedding_dim: int,
         token_dropout: float = 0.0,
+        token_frozen_size: int = 0,
         token_trainable: bool = True,
         characters: str = "cnn",
         character_vocabulary_size: int = 2,
@@ -60,6 +62,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
         self.token_vocabulary_size = token_vocabulary_size
         self.token_embedding_dim = token_embedding_dim
         self.token_dropout = token_dropout
+        self.token_frozen_size = token_frozen_size
         self.token_trainable = token_trainable
         self.characters = characters
         self.character_vocabulary_size = character_vocabulary_size
@@ -73,6 +76,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
             vocabulary_size=token_vocabulary_size,
             embedding_dim=token_embedding_dim,
             token_dropout=token_dropout,
+            frozen_size=token_frozen_size,
             trainable=token_trainable,
             **options,
         )

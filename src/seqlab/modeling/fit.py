@@ -14,7 +14,7 @@ import numpy as np
 
 from seqlab.errors import SeqlabError
 from seqlab.modeling.tagger import Tagger
-from seqlab.modeling.training_state import Checkpoint, TrainingState, restore_state, state_arrays
+from seqlab.modeling.training_state import Checkpoint, TrainingState, changing, restore_state, state_arrays
 
 Batch = tuple[dict[str, Any], Any, Any]
 
@@ -138,7 +138,7 @@ def fit(
         scores = score()
         if scores[monitor] > state.best_score:
             state.best_epoch, state.best_score = epoch, scores[monitor]
-            state.best_weights = tagger.get_weights()
+            state.best_weights = [weight.numpy() for weight in changing(tagger.weights)]
         if averaging:
             averaging.on_test_end()
         row = {
@@ -160,7 +160,8 @@ def fit(
             checkpoint.save(state_arrays(tagger, state))
         if on_epoch:
             on_epoch(row)
-    tagger.set_weights(state.best_weights)
+    for weight, best in zip(changing(tagger.weights), state.best_weights, strict=True):
+        weight.assign(best)
     return FitResult(
         history=state.history,
         best_epoch=state.best_epoch,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from seqlab.modeling.tagger import Tagger
+from seqlab.modeling.token_embedding import FROZEN_EMBEDDINGS
 
 _PROGRESS = "progress"
 
@@ -29,7 +30,7 @@ class TrainingState:
         history: one row per finished epoch; see `FitResult`.
         best_epoch: the finished epoch with the best score, 0 before the first.
         best_score: its monitored dev score.
-        best_weights: its weights.
+        best_weights: its weights, without those that never change; see `changing`.
         shapes: distinct (rows, length) of the batches.
         traces: how often the training step was traced; None in eager mode.
     """
@@ -74,7 +75,8 @@ class Checkpoint(Protocol):
 def state_arrays(tagger: Tagger, state: TrainingState) -> dict[str, np.ndarray]:
     """Return all that a training needs to go on: variables, seed generators, optimizer and progress.
 
-    Keras's weights do not contain the states of the seed generators; `tagger.variables` does.
+    Keras's weights do not contain the states of the seed generators; `tagger.variables` does. Weights that no
+    training changes are left out.
     """
     progress = asdict(state) | {"shapes": sorted(state.shapes), "best_weights": len(state.best_weights)}
     arrays = {_PROGRESS: np.frombuffer(json.dumps(progress).encode(), np.uint8)}
@@ -103,4 +105,9 @@ def restore_state(tagger: Tagger, arrays: Mapping[str, np.ndarray]) -> TrainingS
 def _variables(tagger: Tagger) -> list[Any]:
     """The tagger's variables, seed generators included, and the optimizer's, moving averages included."""
     tagger.optimizer.build(tagger.trainable_variables)
-    return [*tagger.variables, *tagger.optimizer.variables]
+    return [*changing(tagger.variables), *tagger.optimizer.variables]
+
+
+def changing(variables: Sequence[Any]) -> list[Any]:
+    """Return the variables that training may change: all but frozen word vectors, which may be large."""
+    return [variable for variable in variables if variable.name != FROZEN_EMBEDDINGS]

@@ -18,7 +18,12 @@ from seqlab.tags import transition_constraints
 
 
 def build_tagger(
-    task: TaskParams, *, encoder: FeatureEncoder, tags: Vocabulary, vectors: np.ndarray | None = None
+    task: TaskParams,
+    *,
+    encoder: FeatureEncoder,
+    tags: Vocabulary,
+    vectors: np.ndarray | None = None,
+    frozen_vectors: np.ndarray | None = None,
 ) -> Tagger:
     """Build a tagger with weights, not yet compiled, in the task's mixed-precision policy.
 
@@ -26,7 +31,8 @@ def build_tagger(
         task: the task's section of the parameters.
         encoder: the vocabularies of tokens, characters and shapes.
         tags: the tag vocabulary.
-        vectors: initial token embeddings, float32 (vocabulary, D), NaN for tokens without a vector.
+        vectors: initial embeddings of the first token ids, float32 (V, D), NaN for tokens without a vector.
+        frozen_vectors: embeddings of the other token ids, float32 (F, D), which are not trained.
 
     Raises:
         SeqlabError: the vectors have another dimension than the token embedding.
@@ -35,7 +41,9 @@ def build_tagger(
     try:
         tagger = Tagger(
             name="tagger",
-            embedder=_build_embedder(task.embedder, encoder),
+            embedder=_build_embedder(
+                task.embedder, encoder, frozen_size=0 if frozen_vectors is None else len(frozen_vectors)
+            ),
             encoder=_build_encoder(task.encoder, max_length=task.training.window_length),
             head=_build_head(task.head, tags=tags, tag_scheme=task.tag_scheme),
         )
@@ -45,15 +53,18 @@ def build_tagger(
     characters = np.ones((*ids.shape, encoder.max_token_length), np.int32)
     tagger({"token_ids": ids, "char_ids": characters, "shape_ids": ids})
     if vectors is not None:
-        _set_vectors(tagger, vectors, task.embedder)
+        _set_vectors(tagger, vectors, frozen_vectors, task.embedder)
     return tagger
 
 
-def _build_embedder(params: EmbedderParams, encoder: FeatureEncoder) -> keras.layers.Layer:
+def _build_embedder(
+    params: EmbedderParams, encoder: FeatureEncoder, *, frozen_size: int
+) -> keras.layers.Layer:
     return TokenFeatureEmbedder(
         token_vocabulary_size=len(encoder.tokens),
         token_embedding_dim=params.token_embedding_dim,
         token_dropout=params.token_dropout,
+        token_frozen_size=frozen_size,
         token_trainable=params.vectors_trainable,
         characters=params.characters,
         character_vocabulary_size=len(encoder.characters),
@@ -88,7 +99,9 @@ def _build_head(params: HeadParams, *, tags: Vocabulary, tag_scheme: str | None)
     return HEADS[params.type](**settings)
 
 
-def _set_vectors(tagger: Tagger, vectors: np.ndarray, params: EmbedderParams) -> None:
+def _set_vectors(
+    tagger: Tagger, vectors: np.ndarray, frozen: np.ndarray | None, params: EmbedderParams
+) -> None:
     if vectors.shape[1] != params.token_embedding_dim:
         raise SeqlabError(
             "the word vectors do not fit the token embedding",
@@ -99,4 +112,4 @@ def _set_vectors(tagger: Tagger, vectors: np.ndarray, params: EmbedderParams) ->
         )
     embedding = tagger.embedder.token_embedding
     start = np.asarray(embedding.get_weights()[0])
-    embedding.set_embeddings(np.where(np.isnan(vectors), start, vectors))
+    embedding.set_embeddings(np.where(np.isnan(vectors), start, vectors), frozen)

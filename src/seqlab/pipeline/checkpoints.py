@@ -49,7 +49,7 @@ CODE = (
 """What a training's result may depend on, below the package's folder."""
 
 _LIBRARIES = ("keras", "tensorflow", "numpy")
-_PREPARED = ("train", "dev", "vocabulary", "vectors.npy", "corpus.json")
+_PREPARED = ("train", "dev", "vocabulary", "vectors.npy", "frozen_vectors.npy", "corpus.json")
 
 
 class TrainingCheckpoint:

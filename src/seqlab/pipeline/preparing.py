@@ -77,7 +77,7 @@ def prepare_task(raw: Path, prepared: Path, *, task: TaskParams) -> dict[str, An
     encoder, tags = _build_vocabularies(sentences("train"), task)
     repaired: Counter[str] = Counter()
     with replaced_directory(prepared) as made:
-        encoder = _add_vectors(made, encoder, task)
+        encoder, vectors = _add_vectors(made, encoder, task)
         encoder.write(made / "vocabulary")
         tags.write(made / "vocabulary" / "tags.json")
         for split in SPLITS:
@@ -110,6 +110,7 @@ def prepare_task(raw: Path, prepared: Path, *, task: TaskParams) -> dict[str, An
                 "shapes": len(encoder.shapes),
                 "tags": len(tags),
             },
+            "vectors": vectors,
             "tags_repaired": dict(repaired),
             **statistics,
         }
@@ -161,12 +162,61 @@ def _build_vocabularies(train: Iterator[Sentence], task: TaskParams) -> tuple[Fe
     return encoder, Vocabulary.from_counts(tags)
 
 
-def _add_vectors(made: Path, encoder: FeatureEncoder, task: TaskParams) -> FeatureEncoder:
-    """Add the forms of the word vectors to the token vocabulary and write `vectors.npy`, if there are any."""
-    forms, vectors = read_vectors(Path(task.embedder.vectors), lowercase=task.embedder.lowercase)
-    if not forms:
-        return encoder
-    known = encoder.tokens.entries[NUM_RESERVED:]
-    tokens = Vocabulary([*known, *(form for form in forms if form not in encoder.tokens)])
-    np.save(made / "vectors.npy", embeddings_for(tokens.entries, forms, vectors))
-    return replace(encoder, tokens=tokens)
+def _add_vectors(
+    made: Path, encoder: FeatureEncoder, task: TaskParams
+) -> tuple[FeatureEncoder, dict[str, Any] | None]:
+    """Add the forms of the word vectors to the token vocabulary and write the vectors, if there are any.
+
+    `vectors.npy`, float32 (V, D), has the vectors of the V entries that train gives, NaN for entries without
+    one. `frozen_vectors.npy`, float32 (F, D), has those of the F other forms, whose ids follow.
+
+    Returns:
+        The encoder, and what corpus.json says about the vectors.
+
+    Raises:
+        SeqlabError: the file is not valid, or the vectors do not fit the token embedding.
+    """
+    params = task.embedder
+    path = Path(params.vectors)
+    found = read_vectors(path, lowercase=params.lowercase, limit=params.vectors_limit)
+    if not found.forms:
+        return encoder, None
+    dimension = found.vectors.shape[1]
+    if dimension != params.token_embedding_dim:
+        raise SeqlabError(
+            "the word vectors do not fit the token embedding",
+            where="embedder.token_embedding_dim",
+            expected=f"{dimension}, as in {path}",
+            received=str(params.token_embedding_dim),
+            remedy="set token_embedding_dim to the dimension of the vectors",
+        )
+    rows = {form: row for row, form in enumerate(found.forms)}
+    entries = encoder.tokens.entries
+    table = embeddings_for(entries, rows, found.vectors, lowercase=params.lowercase)
+    np.save(made / "vectors.npy", table)
+    others = [row for form, row in rows.items() if form not in encoder.tokens]
+    frozen = np.lib.format.open_memmap(
+        made / "frozen_vectors.npy", mode="w+", dtype=np.float32, shape=(len(others), dimension)
+    )
+    np.take(found.vectors, others, axis=0, out=frozen, mode="clip")  # other modes copy the result
+    frozen.flush()
+    report = {
+        "file": path.name,
+        "read": found.read,
+        "dimension": dimension,
+        "forms": len(rows),
+        "forms_of_train": int(np.isfinite(table[:, 0]).sum()),
+        "forms_frozen": len(others),
+    }
+    logger.info(
+        "%s: %d vectors of %d numbers; %d of the %d tokens of the vocabulary have one, and %d more forms are "
+        "added and frozen",
+        path,
+        found.read,
+        dimension,
+        report["forms_of_train"],
+        len(entries) - NUM_RESERVED,
+        len(others),
+    )
+    tokens = Vocabulary([*entries[NUM_RESERVED:], *(found.forms[row] for row in others)])
+    return replace(encoder, tokens=tokens), report

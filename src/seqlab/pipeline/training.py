@@ -132,10 +132,13 @@ def train_task(
         train, dev, task=task, num_tokens=len(encoder.tokens), windows=len(windows), steps=planner.steps
     )
 
-    vectors_path = prepared / "vectors.npy"
-    vectors = np.load(vectors_path) if vectors_path.exists() else None
+    tables = {
+        name: np.load(path, mmap_mode="r")
+        for name in ("vectors", "frozen_vectors")
+        if (path := prepared / f"{name}.npy").exists()
+    }
     with replicas.scope():
-        tagger = build_tagger(task, encoder=encoder, tags=tags, vectors=vectors)
+        tagger = build_tagger(task, encoder=encoder, tags=tags, **tables)
     layers_masked = check_masks(
         tagger, max_length=training.window_length, max_token_length=encoder.max_token_length
     )

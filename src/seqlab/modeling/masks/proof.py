@@ -11,6 +11,7 @@ from seqlab.errors import SeqlabError
 from seqlab.modeling.masks.walk import MaskReport, recording
 from seqlab.modeling.precision import float32_copy
 from seqlab.modeling.tagger import Tagger
+from seqlab.modeling.training_state import changing
 
 PARTS = ("embedder", "encoder", "head")
 ZERO_AT_PADDING = ("head's tags", "head's probabilities")
@@ -76,7 +77,7 @@ def _noisy_copy(tagger: Tagger) -> Tagger:
     copy = float32_copy(tagger)
     copy.run_eagerly = True
     random = np.random.default_rng(0)
-    for variable in copy.weights:
+    for variable in changing(copy.weights):
         if keras.backend.is_float_dtype(variable.dtype):
             value = keras.ops.convert_to_numpy(variable.value)
             scale = value.std() / 2 or 1.0  # 1.0 for biases, scales and CRF scores, which start as constants

@@ -38,7 +38,7 @@ def embed(
     """
     if not isinstance(layer, TokenFeatureEmbedder):
         raise UnsupportedLayerError.of_layer(layer)
-    parts = [g.op("Gather", _weight(layer.token_embedding.embeddings), features["token_ids"], axis=0)]
+    parts = [g.op("Gather", layer.token_embedding.table(), features["token_ids"], axis=0)]
     if layer.character_encoder is not None:
         ids = g.reshape(features["char_ids"], -1, max_token_length or g.size(features["char_ids"], 2))
         vectors = _characters(g, layer.character_encoder, ids, max_token_length)
