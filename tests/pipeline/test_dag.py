@@ -147,6 +147,12 @@ def test_a_changed_module_reruns_the_stages_that_import_it(small_run, module, st
         assert small_run.changed_stages() - {"download"} == expected
 
 
+def test_a_changed_file_of_word_vectors_reruns_the_preparation(small_run):
+    with small_run.restored("data/vectors/none.txt"):
+        (small_run.folder / "data/vectors/none.txt").write_text("the 1 2\n", encoding="utf-8")
+        assert small_run.changed_stages() == {f"prepare@{task}" for task in TASKS}
+
+
 def test_an_encoder_added_by_the_recipe_is_exported_in_every_form_but_onnx(small_run):
     report = small_run.json("metrics/pos/export.json")
     assert set(report["unavailable"]) == {"onnx"}
