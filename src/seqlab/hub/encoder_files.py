@@ -85,6 +85,29 @@ def copy_encoder(source: str, made: Path, *, digest: str | None) -> EncoderFiles
     return found
 
 
+def require_tracked_folder(source: str | None, *, below: Path) -> None:
+    """Check that DVC notices a change of an encoder's files.
+
+    Args:
+        source: as in `embedder.pretrained.source`.
+        below: the folder that is a dependency of the stage.
+
+    Raises:
+        SeqlabError: the source is a folder elsewhere, or below a link, which DVC does not follow.
+    """
+    if not source:
+        return
+    folder = Path(source)
+    if folder.resolve() != (below.resolve() / folder.resolve().name):
+        raise SeqlabError(
+            "a change of the pretrained encoder would not be noticed",
+            where=f"embedder.pretrained.source, {source}",
+            expected=f"a folder in {below}, and not a link",
+            received=str(folder.resolve()),
+            remedy=f"copy the folder into {below}, and name the copy",
+        )
+
+
 def encoder_file_names(folder: Path) -> list[str]:
     """Return the names of an encoder's files below a folder, sorted."""
     found = {path for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file()}
