@@ -43,6 +43,7 @@ def test_word2vec_and_fasttext_with_a_header_and_glove_without_read_alike(
     tmp_path, text, together, monkeypatch
 ):
     monkeypatch.setattr(module, "_TOGETHER", together)
+    monkeypatch.setattr(module, "_ROWS_BYTES", 16)
     assert_reads(write(tmp_path, text))
 
 
@@ -50,6 +51,7 @@ def test_word2vec_and_fasttext_with_a_header_and_glove_without_read_alike(
 @pytest.mark.parametrize(("name", "together"), [("vectors.bin", 1024), ("vectors", 2)])
 def test_the_binary_format_is_recognised(tmp_path, end, name, together, monkeypatch):
     monkeypatch.setattr(module, "_TOGETHER", together)
+    monkeypatch.setattr(module, "_ROWS_BYTES", 16)
     entries = [("the", [1, 2]), ("The", [9, 9]), ("cat", [3, -0.4]), ("n\xa0t", [5, 6])]
     path = write(tmp_path, binary(entries, end=end), name)
     found = read_vectors(path, lowercase=True)

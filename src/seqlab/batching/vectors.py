@@ -21,6 +21,7 @@ from seqlab.errors import SeqlabError
 _COMPRESSIONS = (".gz", ".zst", ".bz2")
 _TOGETHER = 1024
 """Lines whose numbers are parsed together."""
+_ROWS_BYTES = 1 << 26
 _SAMPLE_BYTES = 1 << 12
 _HEADER = re.compile(rb"\s*(\d+)[ \t]+(\d+)\s*")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
@@ -133,7 +134,7 @@ def _read(path: Path, stream: io.BufferedReader, lowercase: bool, limit: int | N
     else:
         blocks = _text_blocks(path, stream, dimension, first_line=2 if header else 1)
     rows: dict[str, None] = {}
-    found: deque[np.ndarray] = deque()
+    found = _Rows()
     read = 0
     for forms, values in blocks:
         if limit is not None:
@@ -144,7 +145,7 @@ def _read(path: Path, stream: io.BufferedReader, lowercase: bool, limit: int | N
             if key not in rows:
                 rows[key] = None
                 kept.append(i)
-        found.append(values if len(kept) == len(values) else values[kept])
+        found.add(values if len(kept) == len(values) else values[kept])
         read += len(forms)
         if read == limit:
             break
@@ -156,13 +157,7 @@ def _read(path: Path, stream: io.BufferedReader, lowercase: bool, limit: int | N
             received=f"{read}",
             remedy="if it is truncated, download it again; else correct or remove the first line",
         )
-    vectors = np.empty((len(rows), found[0].shape[1] if found else 0), np.float32)
-    end = 0
-    while found:  # each block is released as soon as it is copied
-        block = found.popleft()
-        end += len(block)
-        vectors[end - len(block) : end] = block
-    return WordVectors(list(rows), vectors, read)
+    return WordVectors(list(rows), found.joined(), read)
 
 
 def _binary_blocks(
@@ -270,6 +265,40 @@ def _is_number(text: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+class _Rows:
+    """Rows of a matrix of unknown length, which takes little more memory than the matrix.
+
+    Rows are collected in large arrays, whose memory the operating system takes back when they are deleted.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: deque[np.ndarray] = deque()
+        self._free = 0
+
+    def add(self, rows: np.ndarray) -> None:
+        while len(rows):
+            if not self._free:
+                self._free = max(_ROWS_BYTES // (4 * rows.shape[1]), 1)
+                self._arrays.append(np.empty((self._free, rows.shape[1]), np.float32))
+            last, start = self._arrays[-1], len(self._arrays[-1]) - self._free
+            part, rows = rows[: self._free], rows[self._free :]
+            last[start : start + len(part)] = part
+            self._free -= len(part)
+
+    def joined(self) -> np.ndarray:
+        """Return all rows and forget them; (0, 0) if there are none."""
+        if not self._arrays:
+            return np.zeros((0, 0), np.float32)
+        self._arrays[-1] = self._arrays[-1][: len(self._arrays[-1]) - self._free]
+        joined = np.empty((sum(map(len, self._arrays)), self._arrays[0].shape[1]), np.float32)
+        end = 0
+        while self._arrays:
+            array = self._arrays.popleft()
+            joined[end : end + len(array)] = array
+            end += len(array)
+        return joined
 
 
 class _Chunks(io.RawIOBase):

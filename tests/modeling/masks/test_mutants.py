@@ -69,7 +69,7 @@ EQUIVALENT = {
         "CharacterEncoder.compute_mask: return ops.any(all_true(ops.not_equal(character_ids, PADDING_ID)), axis=-1)",
         "ShapeOneHot.compute_mask: return all_true(ops.not_equal(shape_ids, PADDING_ID))",
         "TokenEmbedding.compute_mask: return all_true(ops.not_equal(token_ids, PADDING_ID))",
-        'TokenFeatureEmbedder.compute_mask: return all_true(self.token_embedding.compute_mask(features["token_ids"]))',
+        'TokenFeatureEmbedder.compute_mask: return all_true(ops.not_equal(features["token_ids"], PADDING_ID))',
     ],
     "cuDNN alone rejects empty rows; on the CPU their values are discarded": [
         "BiLSTMEncoder._call_cudnn: readable = None if mask is None else mask",
