@@ -53,6 +53,11 @@ class PieceTokenizer:
         rows = rows.to_list() if hasattr(rows, "to_list") else rows
         return [np.asarray(row).astype(int).tolist() for row in rows]
 
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer of KerasHub."""
+        return self._tokenizer
+
     def save(self, folder: Path) -> None:
         """Write the tokenizer in KerasHub's layout."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -130,6 +130,14 @@ class TokenFeatureEmbedder(ConfiguredLayer):
 
     def call(self, features: dict[str, Tensor], mask: Any = None, training: bool | None = None) -> Tensor:
         mask = self.compute_mask(features, mask)
+        parts = self.embed_types(features, training=training)
+        if self.pretrained_encoder is not None:
+            parts.append(self.pretrained_encoder(features, mask=mask, training=training))
+        x = self.dropout_layer(ops.concatenate(parts, axis=-1), training=training)
+        return zero_padding(x, mask)
+
+    def embed_types(self, features: dict[str, Tensor], *, training: bool | None = None) -> list[Tensor]:
+        """Return the parts of the output that depend on a token alone, float (B, T, ...) each, in order."""
         parts = []
         if self.token_embedding is not None:
             parts.append(self.token_embedding(features["token_ids"], training=training))
@@ -137,10 +145,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
             parts.append(self._encode_characters(features, training))
         if self.shape_one_hot is not None:
             parts.append(self.shape_one_hot(features["shape_ids"]))
-        if self.pretrained_encoder is not None:
-            parts.append(self.pretrained_encoder(features, mask=mask, training=training))
-        x = self.dropout_layer(ops.concatenate(parts, axis=-1), training=training)
-        return zero_padding(x, mask)
+        return parts
 
     def _encode_characters(self, features: dict[str, Tensor], training: bool | None) -> Tensor:
         assert self.character_encoder is not None

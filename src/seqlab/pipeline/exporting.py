@@ -25,6 +25,7 @@ from seqlab.serving.onnx.onnx_export import export_onnx
 from seqlab.serving.onnx.onnx_graph import UnsupportedLayerError
 from seqlab.serving.onnx.onnx_tagging import export_tagging
 from seqlab.serving.parity import check_parity, started_runners
+from seqlab.serving.piece_rules import piece_rules
 from seqlab.serving.reference import make_batches, tag_batches
 from seqlab.serving.saved_model import export_saved_model
 from seqlab.tracking.client import quiet_mlflow
@@ -73,25 +74,38 @@ def export_task(
     scores.pop("run_id", None)
     tagger = load_tagger(models / "model.keras")
     spans = task.tag_scheme is not None
-    window = prediction_window(task.training)
+    window: dict[str, Any] = prediction_window(task.training)
+    tokenize, pieces = None, None
+    if encoder.pieces:
+        from seqlab.hub.loading import PieceTokenizer
+
+        tokenize = PieceTokenizer(prepared / "vocabulary" / "tokenizer")
+        pieces = piece_rules(tokenize.tokenizer)
     # Batches of sentences of similar length need little padding.
     dev = sorted(read_predictions(predictions / "dev.conll"), key=lambda sentence: len(sentence.tokens))
     sentences = [list(sentence.tokens) for sentence in dev]
-    batches = make_batches(sentences, encoder=encoder)
+    batches = make_batches(sentences, encoder=encoder, tokenize=tokenize)
     with (
         started_runners() as processes,
         replaced_directory(models / "export") as made,
         tempfile.TemporaryDirectory() as scratch,
     ):
         logger.info("writing the SavedModel")
-        export_saved_model(tagger, made, encoder=encoder, tags=tags, spans=spans, **window)
+        export_saved_model(tagger, made, encoder=encoder, tags=tags, spans=spans, pieces=pieces, **window)
         forms = {"saved_model": made}
         unavailable: dict[str, str] = {}
         metadata = {"task": task_name, "tags": json.dumps(tags.entries), "run_id": run["run_id"]}
         onnx, characters = made / "model.onnx", encoder.max_token_length
         try:
-            export_onnx(tagger, onnx, max_token_length=characters, metadata=metadata, **window)
-            export_tagging(tagger, made, encoder=encoder, tags=tags, spans=spans, **window)
+            export_onnx(
+                tagger,
+                onnx,
+                max_token_length=characters,
+                pieces=encoder.pieces,
+                metadata=metadata,
+                **window,
+            )
+            export_tagging(tagger, made, encoder=encoder, tags=tags, spans=spans, pieces=pieces, **window)
             forms |= {"onnx": onnx, "tag": made}
         except UnsupportedLayerError as error:
             unavailable["onnx"] = f"{error.what} ({error.received})"
@@ -124,7 +138,7 @@ def export_task(
         logger.info(
             "comparing %s with the trained model on %d sentences of dev", ", ".join(forms), len(sentences)
         )
-        expected = tag_batches(tagger, batches, **window)
+        expected = tag_batches(tagger, batches, pieces=encoder.pieces, **window)
         report = check_parity(
             forms,
             processes=processes,

@@ -13,6 +13,12 @@ _PROBE = "0"
 """Around each character whose treatment is read; no character joins with it."""
 
 
+def piece_rules(tokenizer: Any) -> dict[str, Any] | None:
+    """Return the rules of a tokenizer of KerasHub, ready for JSON; None if its kind has no rules here."""
+    kinds = {cls.__name__ for cls in type(tokenizer).__mro__}
+    return word_piece_rules(tokenizer) if "WordPieceTokenizer" in kinds else None
+
+
 def word_piece_rules(tokenizer: Any) -> dict[str, Any]:
     """Return the rules of a `keras_hub.tokenizers.WordPieceTokenizer`, ready for JSON.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import tensorflow as tf
 from seqlab.batching.encoding import FeatureEncoder
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.errors import SeqlabError
-from seqlab.serving.graph.string_tagger import GraphTagger
+from seqlab.serving.graph.string_tagger import PIECES, GraphTagger
 from seqlab.serving.graph_operations import check_saved_model
 
 SIGNATURES = ("serving_default", "tokens", "ragged", "text", "ids")
@@ -25,6 +26,7 @@ def export_saved_model(
     spans: bool,
     max_length: int,
     overlap: int,
+    pieces: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a SavedModel with the signatures of `SIGNATURES` into `directory`.
 
@@ -40,6 +42,7 @@ def export_saved_model(
         spans: whether the tags encode spans.
         max_length: maximum number of tokens in a window, as in evaluation.
         overlap: tokens that neighbouring windows share.
+        pieces: the rules of the pretrained encoder's tokenizer, if the tagger has one; see `piece_rules`.
 
     Raises:
         SeqlabError: TensorFlow sees a GPU, so the graph would contain operations for GPUs; or the graph
@@ -54,16 +57,22 @@ def export_saved_model(
             remedy="call seqlab.modeling.device.select_device('cpu') before any computation",
         )
     module = GraphTagger(
-        tagger, encoder=encoder, tags=tags, spans=spans, max_length=max_length, overlap=overlap
+        tagger,
+        encoder=encoder,
+        tags=tags,
+        spans=spans,
+        max_length=max_length,
+        overlap=overlap,
+        pieces=pieces,
     )
-    tag_ids = tf.function(
-        module.tag_ids,
-        input_signature=[
-            tf.TensorSpec([None, None], tf.int32, "token_ids"),
-            tf.TensorSpec([None, None, encoder.max_token_length], tf.int32, "char_ids"),
-            tf.TensorSpec([None, None], tf.int32, "shape_ids"),
-        ],
-    )
+    ids = [
+        tf.TensorSpec([None, None], tf.int32, "token_ids"),
+        tf.TensorSpec([None, None, encoder.max_token_length], tf.int32, "char_ids"),
+        tf.TensorSpec([None, None], tf.int32, "shape_ids"),
+    ]
+    if encoder.pieces:
+        ids.append(tf.TensorSpec([None, None, None], tf.int32, PIECES))
+    tag_ids = tf.function(module.tag_ids, input_signature=ids)
     signatures = (module.tag_sentences, module.tag_tokens, module.tag_ragged, module.tag_text, tag_ids)
     tf.saved_model.save(module, str(directory), signatures=dict(zip(SIGNATURES, signatures, strict=True)))
     check_saved_model(directory)

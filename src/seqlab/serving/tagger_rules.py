@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ def tagger_rules(
     spans: bool,
     max_length: int,
     overlap: int,
+    pieces: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the content of `tagger.json`, which docs/serving.md describes.
 
@@ -34,6 +37,7 @@ def tagger_rules(
         spans: whether the tags encode spans.
         max_length: maximum number of tokens in a window.
         overlap: tokens that neighbouring windows share.
+        pieces: the rules of the pretrained encoder's tokenizer, if the tagger has one; see `piece_rules`.
     """
     forms = normal_forms(lowercase=encoder.lowercase)
     return {
@@ -49,6 +53,7 @@ def tagger_rules(
         "tags": tags.entries,
         "spans": [list(split_tag(tag)) for tag in tags.entries] if spans else None,
         "decoding": _decoding(head),
+        **({"pieces": {**pieces, "special": asdict(encoder.pieces)}} if pieces and encoder.pieces else {}),
     }
 
 

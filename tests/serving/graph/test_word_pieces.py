@@ -38,7 +38,9 @@ def tokenizer(lowercase: bool, strip_accents: bool):
 @cache
 def forms(lowercase: bool, strip_accents: bool):
     rules = json.loads(json.dumps(word_piece_rules(tokenizer(lowercase, strip_accents))))
-    graph = tf.function(GraphWordPieces(rules), input_signature=[tf.TensorSpec([None], tf.string)])
+    graph = tf.function(
+        GraphWordPieces(rules, max_pieces=200), input_signature=[tf.TensorSpec([None], tf.string)]
+    )
     return WordPieces(rules), lambda tokens: graph(tf.constant(tokens, tf.string)).to_list()
 
 

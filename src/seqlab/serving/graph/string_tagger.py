@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -12,11 +13,15 @@ from seqlab.batching.vocabulary import Vocabulary
 from seqlab.serving.graph.feature_lookup import GraphFeatures
 from seqlab.serving.graph.span_reader import SpanReader
 from seqlab.serving.graph.tokenizer import GraphTokenizer
-from seqlab.serving.graph.windowing import cut_windows_in_graph
+from seqlab.serving.graph.windowing import cut_piece_windows_in_graph, cut_windows_in_graph
+from seqlab.serving.graph.word_pieces import GraphWordPieces
 from seqlab.tags import PADDING_ID, UNKNOWN_ID
 
 Tensor = Any
 Outputs = dict[str, Tensor]
+
+PIECES = "piece_ids"
+"""The feature of the pieces of tokens: (V, N) for V types, (B, T, N) in a batch, -1 at padding."""
 
 _PADDING = {tf.string: "", tf.int32: -1, tf.float32: 0.0}
 
@@ -36,7 +41,8 @@ class GraphTagger(tf.Module):
 
     Sentences longer than `max_length` are cut into windows, as in evaluation. The logits that the windows
     keep are joined, and every sentence is decoded once, as a whole. The tagger computes a bounded number of
-    windows at a time, and what depends on a token alone once per distinct token in them.
+    windows at a time, and what depends on a token alone once per distinct token in them. If the tagger has a
+    pretrained encoder, a window has at most as many pieces as this takes.
 
     Args:
         tagger: the trained tagger.
@@ -45,6 +51,7 @@ class GraphTagger(tf.Module):
         spans: whether the tags encode spans.
         max_length: maximum number of tokens in a window.
         overlap: tokens that neighbouring windows share.
+        pieces: the rules of the pretrained encoder's tokenizer, if the tagger has one; see `piece_rules`.
     """
 
     def __init__(
@@ -56,11 +63,15 @@ class GraphTagger(tf.Module):
         spans: bool,
         max_length: int,
         overlap: int,
+        pieces: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(name="seqlab")
         # TensorFlow tracks the weights alone: the other attributes of a Keras model are not for export.
         self.weights = [weight.value for weight in tagger.weights]
         self.features = GraphFeatures(encoder)
+        self._special, self.word_pieces = encoder.pieces, None
+        if pieces and encoder.pieces:
+            self.word_pieces = GraphWordPieces(pieces, max_pieces=encoder.pieces.max_pieces)
         self.tokenizer = GraphTokenizer()
         self.span_reader = SpanReader(tags.entries) if spans else None
         self.tag_names = tf.constant(["", *tags.entries[UNKNOWN_ID:]])
@@ -68,18 +79,31 @@ class GraphTagger(tf.Module):
         ids = tf.TensorSpec([None], tf.int32)
         characters = tf.TensorSpec([None, encoder.max_token_length], tf.int32)
         features = dict(zip(FEATURES, (ids, characters, ids), strict=True))
+        if encoder.pieces:
+            features[PIECES] = tf.TensorSpec([None, None], tf.int32)
 
         @tf.function(input_signature=[features, tf.TensorSpec([None, None], tf.int64)])
         def predict_logits(features: dict[str, Tensor], types: Tensor) -> Tensor:
             """Return logits (R, W, K) for the features of V types, and types (R, W); V at padding."""
-            mask = types < tf.size(features["token_ids"], tf.int64)
+            features = dict(features)
+            piece_ids = features.pop(PIECES, None)
+            padding = tf.size(features["token_ids"], tf.int64)
+            mask = types < padding
             present, places = tf.unique(tf.reshape(types, [-1]))
             rows = {
                 name: tf.gather(tf.pad(ids, [[0, 1]] + [[0, 0]] * (len(ids.shape) - 1)), present)[None]
                 for name, ids in features.items()
             }
-            vectors = tagger.embedder(rows, mask=(present < tf.size(features["token_ids"], tf.int64))[None])
-            x = tf.gather(vectors[0], tf.reshape(places, tf.shape(types)))
+            places = tf.reshape(places, tf.shape(types))
+            if piece_ids is None:
+                vectors = tagger.embedder(rows, mask=(present < padding)[None])
+                x = tf.gather(vectors[0], places)
+            else:
+                parts = [tf.gather(part[0], places) for part in tagger.embedder.embed_types(rows)]
+                of_window = tf.gather(tf.pad(piece_ids, [[0, 1], [0, 0]], constant_values=-1), types)
+                row = self._piece_row(of_window)
+                parts.append(tagger.embedder.pretrained_encoder(row, mask=mask, training=False))
+                x = tf.where(mask[..., None], tf.concat(parts, axis=-1), 0.0)
             return tagger.head(tagger.encoder(x, mask=mask, training=False), mask=mask, training=False)
 
         logits = tf.TensorSpec([None, None, len(tags)], tf.float32)
@@ -130,12 +154,20 @@ class GraphTagger(tf.Module):
         dense = {name: _dense(values, row_lengths) for name, values in offsets.items()}
         return {**self._tag(tokens, row_lengths), **dense}
 
-    def tag_ids(self, token_ids: Tensor, char_ids: Tensor, shape_ids: Tensor) -> Outputs:
-        """Tag right-padded ids of sentences, int32 (B, T), (B, T, C) and (B, T)."""
+    def tag_ids(
+        self, token_ids: Tensor, char_ids: Tensor, shape_ids: Tensor, piece_ids: Tensor | None = None
+    ) -> Outputs:
+        """Tag right-padded ids of sentences, int32 (B, T), (B, T, C) and (B, T).
+
+        If the tagger has a pretrained encoder, `piece_ids`, int32 (B, T, N), contains the pieces of each
+        token without special ones, right-padded with -1.
+        """
         mask = token_ids != PADDING_ID
         row_lengths = _row_lengths(mask, "a token id of 0: 0 is padding, and only on the right of a row")
         ids = zip(FEATURES, (token_ids, char_ids, shape_ids), strict=True)
         features = {name: tf.boolean_mask(values, mask) for name, values in ids}
+        if piece_ids is not None and self._special is not None:
+            features[PIECES] = _one_at_least(tf.boolean_mask(piece_ids, mask), self._special.unknown)
         every_token = tf.range(tf.reduce_sum(row_lengths))
         tag_ids, probabilities = self._tag_types(features, every_token, row_lengths)
         places, shape = tf.where(mask), tf.shape(mask, tf.int64)
@@ -151,7 +183,10 @@ class GraphTagger(tf.Module):
     )
     def _tag(self, tokens: Tensor, row_lengths: Tensor) -> Outputs:
         types, places = tf.unique(tokens, tf.int64)
-        tag_ids, probabilities = self._tag_types(self.features(types), places, row_lengths)
+        features = self.features(types)
+        if self.word_pieces is not None:
+            features[PIECES] = self.word_pieces(types).to_tensor(-1)
+        tag_ids, probabilities = self._tag_types(features, places, row_lengths)
         spans: Outputs = {}
         if self.span_reader is None:
             tags = tf.gather(self.tag_names, tag_ids)
@@ -172,11 +207,18 @@ class GraphTagger(tf.Module):
         """Return tag ids, int32 (N,), and their probabilities, float32 (N,).
 
         Args:
-            features: the features of V distinct tokens (types), int32 (V,) or (V, C).
+            features: the features of V distinct tokens (types), int32 (V,), (V, C) or (V, N).
             types: the type of each token, int64 (N,).
             row_lengths: tokens of each sentence, int64 (B,).
         """
-        windows = cut_windows_in_graph(row_lengths, max_length=self._max_length, overlap=self._overlap)
+        window = {"max_length": self._max_length, "overlap": self._overlap}
+        if self._special is None:
+            windows = cut_windows_in_graph(row_lengths, **window)
+        else:
+            counts = tf.math.count_nonzero(features[PIECES] >= 0, axis=1)
+            windows = cut_piece_windows_in_graph(
+                row_lengths, tf.gather(counts, types), max_pieces=self._special.max_pieces, **window
+            )
         padding = tf.size(features["token_ids"], tf.int64)
         types = tf.gather(tf.concat([types, [padding]], axis=0), windows.tokens)
         num_windows, width = tf.unstack(tf.shape(types))
@@ -196,6 +238,17 @@ class GraphTagger(tf.Module):
             lambda part, _: part * together < num_windows, predict_part, (0, parts), parallel_iterations=1
         )
         return self._decode_sentences(tf.gather(parts.concat(), windows.kept_places), row_lengths)
+
+    def _piece_row(self, piece_ids: Tensor) -> dict[str, Tensor]:
+        """Return the features of `PretrainedEmbedding`: pieces of R windows, (R, W, N), -1 at padding."""
+        assert self._special is not None
+        counts = tf.reduce_sum(tf.cast(piece_ids >= 0, tf.int32), axis=2)
+        starts = tf.where(counts > 0, 1 + tf.cumsum(counts, axis=1, exclusive=True), 0)
+        flat = tf.reshape(piece_ids, [tf.shape(piece_ids)[0], -1])
+        flat = tf.pad(flat, [[0, 0], [1, 0]], constant_values=self._special.start)
+        flat = tf.pad(flat, [[0, 0], [0, 1]], constant_values=self._special.end)
+        row = tf.ragged.boolean_mask(flat, flat >= 0).to_tensor(0)
+        return {PIECES: row, "piece_starts": starts, "piece_counts": counts}
 
     def _decode_sentences(self, logits: Tensor, row_lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Decode each sentence as a whole: logits (N, K) to tag ids (N,) and their probabilities (N,).
@@ -220,6 +273,16 @@ class GraphTagger(tf.Module):
         nothing = tf.zeros_like(group_of_token), tf.zeros_like(group_of_token, tf.float32)
         tag_ids, probabilities = tf.foldl(decode_group, tf.unique(group_of_token)[0], initializer=nothing)
         return tag_ids, probabilities
+
+
+def _one_at_least(piece_ids: Tensor, unknown: int) -> Tensor:
+    """Return a piece matrix, (N, P), whose rows without a piece have the unknown one."""
+    piece_ids = tf.pad(
+        piece_ids, [[0, 0], [0, tf.cast(tf.shape(piece_ids)[1] == 0, tf.int32)]], constant_values=-1
+    )
+    is_first = tf.range(tf.shape(piece_ids)[1])[None] == 0
+    has_none = tf.reduce_all(piece_ids < 0, axis=1, keepdims=True)
+    return tf.where(has_none & is_first, unknown, piece_ids)
 
 
 def _row_lengths(is_real: Tensor, message: str) -> Tensor:

@@ -53,3 +53,58 @@ def cut_windows_in_graph(row_lengths: Tensor, *, max_length: int, overlap: int) 
     window = tf.minimum(window, tf.gather(counts, row) - 1)
     kept_places = (tf.gather(first_window, row) + window) * width + place - window * stride
     return GraphWindows(tokens=tokens, kept_places=kept_places)
+
+
+def cut_piece_windows_in_graph(
+    row_lengths: Tensor, counts: Tensor, *, max_length: int, overlap: int, max_pieces: int
+) -> GraphWindows:
+    """Cut sentences into windows of at most `max_length` tokens and `max_pieces` pieces.
+
+    Each step of a loop cuts the next window of all sentences that are not yet at their end, exactly as
+    `serving.tagging.piece_windows` does.
+
+    Args:
+        row_lengths: int64 (B,), tokens of each sentence, 0 allowed.
+        counts: int64 (N,), the pieces of each token, none above `max_pieces`.
+        max_length: maximum number of tokens in a window.
+        overlap: tokens that neighbouring windows share; fewer, if a window has few tokens.
+        max_pieces: maximum number of pieces in a window, without the special ones.
+    """
+    before = tf.cumsum(
+        tf.RaggedTensor.from_row_lengths(counts, row_lengths, validate=False).to_tensor(), axis=1
+    )
+    before = tf.pad(before, [[0, 0], [1, 0]])
+    parts = tf.TensorArray(tf.int64, 0, dynamic_size=True, element_shape=[None, 5], infer_shape=False)
+
+    def cut_next(
+        step: Tensor, row: Tensor, start: Tensor, shared: Tensor, parts: tf.TensorArray
+    ) -> tuple[Any, ...]:
+        sums, length = tf.gather(before, row), tf.gather(row_lengths, row)
+        most = tf.gather(sums, start[:, None], batch_dims=1) + max_pieces
+        fitting = tf.searchsorted(sums, most, side="right", out_type=tf.int64)[:, 0] - 1
+        stop = tf.minimum(tf.minimum(start + max_length, tf.maximum(fitting, start + 1)), length)
+        next_start = stop - tf.minimum(tf.constant(overlap, tf.int64), (stop - start) // 2)
+        goes_on = stop < length
+        shared_after = tf.where(goes_on, stop - next_start, 0)
+        keep_stop = stop - shared_after + shared_after // 2
+        part = tf.stack([row, start, stop, start + shared // 2, keep_stop], axis=1)
+        return step + 1, row[goes_on], next_start[goes_on], shared_after[goes_on], parts.write(step, part)
+
+    row = tf.where(row_lengths > 0)[:, 0]
+    _, _, _, _, parts = tf.while_loop(
+        lambda step, row, *_: tf.size(row) > 0,
+        cut_next,
+        (0, row, tf.zeros_like(row), tf.zeros_like(row), parts),
+        parallel_iterations=1,
+    )
+    row, start, stop, keep_start, keep_stop = tf.unstack(parts.concat(), axis=1)
+    first_token, num_tokens = tf.cumsum(row_lengths, exclusive=True), tf.reduce_sum(row_lengths)
+    width = tf.maximum(tf.reduce_max(tf.pad(stop - start, [[0, 1]])), 1)
+    places = start[:, None] + tf.range(width)
+    tokens = tf.where(places < stop[:, None], tf.gather(first_token, row)[:, None] + places, num_tokens)
+    tokens = tf.pad(tokens, [[0, tf.cast(tf.size(row) == 0, tf.int32)], [0, 0]], constant_values=0)
+    is_kept = (places >= keep_start[:, None]) & (places < keep_stop[:, None])
+    kept = tf.where(tf.reshape(is_kept, [-1]))[:, 0]
+    kept_tokens = tf.gather(tf.reshape(tokens, [-1]), kept)
+    kept_places = tf.scatter_nd(kept_tokens[:, None], kept, num_tokens[None])
+    return GraphWindows(tokens=tokens, kept_places=kept_places)

@@ -21,10 +21,12 @@ class GraphWordPieces(tf.Module):
 
     Args:
         rules: `pieces` of `tagger.json`.
+        max_pieces: pieces of a token after which the others are left out.
     """
 
-    def __init__(self, rules: Mapping[str, Any]) -> None:
+    def __init__(self, rules: Mapping[str, Any], *, max_pieces: int) -> None:
         super().__init__(name="pieces")
+        self._max_pieces = max_pieces
         ids = {piece: i for i, piece in enumerate(rules["vocabulary"])}
         self._ids = _table(list(ids), list(ids.values()), tf.string)
         self._suffix, self._max_bytes = rules["suffix"], rules["max_word_bytes"]
@@ -46,7 +48,7 @@ class GraphWordPieces(tf.Module):
         unknown = tf.RaggedTensor.from_row_lengths(
             tf.fill(tf.reduce_sum(nothing)[None], self._unknown), nothing, validate=False
         )
-        return tf.concat([rows, unknown], axis=1)
+        return tf.concat([rows[:, : self._max_pieces], unknown], axis=1)
 
     def _replace(self, tokens: Tensor) -> Tensor:
         """Replace each character of the tokens; `WORD_END` then separates words."""

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from seqlab.batching.pieces import SpecialPieces
 from seqlab.modeling.tagger import Tagger
 from seqlab.serving.onnx.onnx_graph import OnnxGraph
 from seqlab.serving.onnx.onnx_heads import decode, project
 from seqlab.serving.onnx.onnx_layers import embed, encode
+from seqlab.serving.onnx.onnx_windows import cut_piece_windows, piece_rows
 
 
 def export_onnx(
@@ -20,6 +22,7 @@ def export_onnx(
     max_token_length: int,
     max_length: int,
     overlap: int,
+    pieces: SpecialPieces | None = None,
     metadata: dict[str, str] | None = None,
 ) -> None:
     """Write the tagger as ONNX: ids in, tag ids out.
@@ -27,7 +30,9 @@ def export_onnx(
     Inputs are `token_ids`, int32 (batch, length), `char_ids`, int32 (batch, length, C), and `shape_ids`,
     int32 (batch, length), right-padded with 0. Outputs are `tag_ids`, int32, `probabilities`, float32, and
     `mask`, bool, all (batch, length), 0 at padding. Rows longer than `max_length` are cut into windows, as in
-    evaluation, and every row is decoded once. Recurrent layers are ONNX's LSTM operator.
+    evaluation, and every row is decoded once. Recurrent layers are ONNX's LSTM operator. If the tagger has a
+    pretrained encoder, a fourth input, `piece_ids`, int32 (batch, length, N), contains the pieces of each
+    token without special ones, right-padded with -1.
 
     Args:
         tagger: the trained tagger, computing in float32.
@@ -35,6 +40,7 @@ def export_onnx(
         max_token_length: C.
         max_length: maximum number of tokens in a window.
         overlap: tokens that neighbouring windows share.
+        pieces: the special pieces of the pretrained encoder, if the tagger has one.
         metadata: properties stored in the file.
 
     Raises:
@@ -42,9 +48,20 @@ def export_onnx(
     """
     g = OnnxGraph()
     shape = ("batch", "length")
-    inputs = {"token_ids": shape, "char_ids": (*shape, max_token_length), "shape_ids": shape}
+    inputs: dict[str, tuple[int | str, ...]] = {
+        "token_ids": shape,
+        "char_ids": (*shape, max_token_length),
+        "shape_ids": shape,
+    }
     mask = _mask(g, "token_ids")
-    windows, kept_places = _cut_windows(g, inputs, mask, max_length=max_length, overlap=overlap)
+    if pieces is None:
+        windows, kept_places = _cut_windows(g, inputs, mask, max_length=max_length, overlap=overlap)
+    else:
+        inputs["piece_ids"] = (*shape, "pieces")
+        windows, kept_places = cut_piece_windows(
+            g, list(inputs), mask, max_length=max_length, overlap=overlap, max_pieces=pieces.max_pieces
+        )
+        windows |= piece_rows(g, windows["piece_ids"], pieces)
     x = embed(g, tagger.embedder, windows, max_token_length=max_token_length)
     x = encode(g, tagger.encoder, x, _mask(g, windows["token_ids"]))
     flat_logits = g.reshape(project(g, tagger.head, x), -1, tagger.head.num_tags)

@@ -37,6 +37,16 @@ class UnsupportedLayerError(SeqlabError):
             remedy="use the SavedModel, or add the layer to seqlab.serving.onnx",
         )
 
+    @classmethod
+    def of_activation(cls, layer: Any, activation: str) -> UnsupportedLayerError:
+        """Return the error for a layer with an unknown activation."""
+        return cls(
+            "this activation cannot be written as ONNX",
+            where=layer.name,
+            received=activation,
+            remedy="use the SavedModel, or add the activation to seqlab.serving.onnx",
+        )
+
 
 class OnnxGraph:
     """A graph under construction; each operation returns the name of its output.

@@ -18,12 +18,14 @@ from seqlab.modeling.characters import (
 from seqlab.modeling.embedder import TokenFeatureEmbedder
 from seqlab.modeling.encoders.attention import SelfAttention
 from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
+from seqlab.modeling.encoders.no_encoder import NoEncoder
 from seqlab.modeling.encoders.transformer import (
     TransformerEncoder,
     TransformerEncoderBlock,
 )
 from seqlab.modeling.masks.masked_ops import MASKED_SCORE
 from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, Value
+from seqlab.serving.onnx.onnx_pretrained import embed_pieces
 
 
 def embed(
@@ -31,14 +33,18 @@ def embed(
 ) -> str:
     """Write an embedder: ids (B, T), (B, T, C), (B, T) to float (B, T, D).
 
-    A `max_token_length` of None leaves C dynamic, which `CharacterAttentionPooling` does not support.
+    A `max_token_length` of None leaves C dynamic, which `CharacterAttentionPooling` does not support. A
+    pretrained encoder is written if there are the features of `PretrainedEmbedding`; without them, D is the
+    size of what depends on a token alone.
 
     Raises:
-        UnsupportedLayerError: the embedder or its character encoder is of an unknown type.
+        UnsupportedLayerError: the embedder or one of its encoders is of an unknown type.
     """
     if not isinstance(layer, TokenFeatureEmbedder):
         raise UnsupportedLayerError.of_layer(layer)
-    parts = [g.op("Gather", layer.token_embedding.table(), features["token_ids"], axis=0)]
+    parts = []
+    if layer.token_embedding is not None:
+        parts.append(g.op("Gather", layer.token_embedding.table(), features["token_ids"], axis=0))
     if layer.character_encoder is not None:
         ids = g.reshape(features["char_ids"], -1, max_token_length or g.size(features["char_ids"], 2))
         vectors = _characters(g, layer.character_encoder, ids, max_token_length)
@@ -47,6 +53,8 @@ def embed(
     if layer.shape_one_hot is not None:
         one_hot = np.eye(layer.shape_vocabulary_size, dtype=np.float32)
         parts.append(g.op("Gather", one_hot, features["shape_ids"], axis=0))
+    if layer.pretrained_encoder is not None and "piece_ids" in features:
+        parts.append(embed_pieces(g, layer.pretrained_encoder, features))
     return g.op("Concat", *parts, axis=-1) if len(parts) > 1 else parts[0]
 
 
@@ -60,6 +68,8 @@ def encode(g: OnnxGraph, layer: Any, x: str, mask: str) -> str:
         return transform(g, layer, project_to_blocks(g, layer, x), mask)
     if isinstance(layer, BiLSTMEncoder):
         return _bilstm(g, layer, x, mask)
+    if isinstance(layer, NoEncoder):
+        return x
     raise UnsupportedLayerError.of_layer(layer)
 
 

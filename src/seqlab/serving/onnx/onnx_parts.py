@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import onnx
 
 from seqlab.modeling.characters import CharacterAttentionPooling
 from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
+from seqlab.modeling.encoders.no_encoder import NoEncoder
 from seqlab.modeling.encoders.transformer import TransformerEncoder
 from seqlab.modeling.tagger import Tagger
 from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError
 from seqlab.serving.onnx.onnx_heads import project
-from seqlab.serving.onnx.onnx_layers import embed, lstm_gates, project_to_blocks, transform
+from seqlab.serving.onnx.onnx_layers import embed, encode, lstm_gates, project_to_blocks, transform
+from seqlab.serving.onnx.onnx_pretrained import embed_pieces
 
 
 def export_embedder(tagger: Tagger, path: Path, *, max_token_length: int) -> None:
@@ -26,7 +29,8 @@ def export_embedder(tagger: Tagger, path: Path, *, max_token_length: int) -> Non
     Inputs are `token_ids`, int32 (N,), `char_ids`, int32 (N, C), and `shape_ids`, int32 (N,). C is what the
     longest type needs, or `max_token_length` if characters are pooled by attention. The output
     `vectors`, float32 (N, P), is what the encoder's first layer computes for each token alone: its input in a
-    Transformer's blocks, or the gates of an LSTM in both directions before the recurrent part is added.
+    Transformer's blocks, or the gates of an LSTM in both directions before the recurrent part is added. If
+    the tagger has a pretrained encoder, or no encoder, it is what the embedder computes for a token alone.
 
     Args:
         tagger: the trained tagger, computing in float32.
@@ -45,10 +49,19 @@ def export_embedder(tagger: Tagger, path: Path, *, max_token_length: int) -> Non
         "shape_ids": ("types",),
     }
     rows = {name: g.op("Unsqueeze", name, np.array([0])) for name in inputs}
-    x = embed(g, tagger.embedder, rows, max_token_length=max_token_length if needs_all else None)
-    x = g.op("Squeeze", x, np.array([0]))
+    places_or_any = max_token_length if needs_all else None
     encoder = tagger.encoder
-    if isinstance(encoder, TransformerEncoder):
+    dimension = _type_dimension(tagger)
+    if dimension:
+        x = g.op("Squeeze", embed(g, tagger.embedder, rows, max_token_length=places_or_any), np.array([0]))
+    else:  # the pretrained encoder is the only feature; a vector has one entry at least
+        dimension, x = (
+            1,
+            g.cast(g.op("Unsqueeze", g.op("Sub", "token_ids", "token_ids"), np.array([1])), np.float32),
+        )
+    if _is_whole(tagger):
+        pass
+    elif isinstance(encoder, TransformerEncoder):
         x, dimension = project_to_blocks(g, encoder, x), encoder.hidden_dim
     elif isinstance(encoder, BiLSTMEncoder):
         x = g.op("Concat", *_gates(g, encoder.recurrent_layers[0], [x, x]), axis=-1)
@@ -67,27 +80,51 @@ def export_encoder(tagger: Tagger, path: Path) -> None:
     """Write the encoder after its first product, and the head's projection: vectors to logits.
 
     Inputs are `vectors`, float32 (V, P), from the file of `export_embedder` below a row 0 of zeros, and
-    `types`, int32 (B, T), the vector of each token; 0 is padding, and only on the right. The output is
-    `logits`, float32 (B, T, K).
+    `types`, int32 (B, T), the vector of each token; 0 is padding, and only on the right. If the tagger has a
+    pretrained encoder, there are also the features of `PretrainedEmbedding`. The output is `logits`,
+    float32 (B, T, K).
 
     Raises:
         UnsupportedLayerError: the tagger has a layer that cannot be written as ONNX.
     """
     g = OnnxGraph()
+    inputs: dict[str, tuple[Any, Sequence[int | str]]] = {
+        "vectors": (np.float32, ("types", "dimension")),
+        "types": (np.int32, ("batch", "length")),
+    }
     mask = g.op("Not", g.op("Equal", "types", np.array(0, np.int32)))
-    encoder = tagger.encoder
-    if isinstance(encoder, TransformerEncoder):
+    encoder, pretrained = tagger.encoder, tagger.embedder.pretrained_encoder
+    if _is_whole(tagger):
+        parts = [g.op("Gather", "vectors", "types", axis=0)] if _type_dimension(tagger) else []
+        if pretrained is not None:
+            inputs["piece_ids"] = (np.int32, ("batch", "pieces"))
+            inputs |= dict.fromkeys(("piece_starts", "piece_counts"), (np.int32, ("batch", "length")))
+            parts.append(embed_pieces(g, pretrained, {name: name for name in inputs}))
+        x = encode(g, encoder, g.op("Concat", *parts, axis=-1), mask)
+    elif isinstance(encoder, TransformerEncoder):
         x = transform(g, encoder, g.op("Gather", "vectors", "types", axis=0), mask)
     elif isinstance(encoder, BiLSTMEncoder):
         x = _bilstm(g, encoder, "vectors", "types", mask)
     else:
         raise UnsupportedLayerError.of_layer(encoder)
     model = g.model(
-        {"vectors": (np.float32, ("types", "dimension")), "types": (np.int32, ("batch", "length"))},
+        inputs,
         {"logits": (project(g, tagger.head, x), np.float32, ("batch", "length", tagger.head.num_tags))},
         metadata={},
     )
     onnx.save(model, str(path))
+
+
+def _is_whole(tagger: Tagger) -> bool:
+    """Whether no product of the encoder is computed once per type."""
+    return tagger.embedder.pretrained_encoder is not None or isinstance(tagger.encoder, NoEncoder)
+
+
+def _type_dimension(tagger: Tagger) -> int:
+    """Return the size of what the embedder computes from a token alone."""
+    pretrained = tagger.embedder.pretrained_encoder
+    shape = tagger.embedder.compute_output_shape({"token_ids": (None, None)})
+    return int(shape[-1]) - (0 if pretrained is None else pretrained.output_dim)
 
 
 def _cells(layer: Any) -> list[Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -35,6 +36,7 @@ def export_tagging(
     spans: bool,
     max_length: int,
     overlap: int,
+    pieces: Mapping[str, Any] | None = None,
 ) -> None:
     """Write `tagger.json` and the folder `onnx/`, which `OnnxTagger` reads.
 
@@ -46,6 +48,7 @@ def export_tagging(
         spans: whether the tags encode spans.
         max_length: maximum number of tokens in a window.
         overlap: tokens that neighbouring windows share.
+        pieces: the rules of the pretrained encoder's tokenizer, if the tagger has one; see `piece_rules`.
 
     Raises:
         UnsupportedLayerError: the tagger has a layer that cannot be written as ONNX.
@@ -56,7 +59,13 @@ def export_tagging(
     export_encoder(tagger, parts / "encoder.onnx")
     _quantize(parts / "encoder.onnx", parts / "encoder.int8.onnx")
     rules = tagger_rules(
-        tagger.head, encoder=encoder, tags=tags, spans=spans, max_length=max_length, overlap=overlap
+        tagger.head,
+        encoder=encoder,
+        tags=tags,
+        spans=spans,
+        max_length=max_length,
+        overlap=overlap,
+        pieces=pieces,
     )
     write_json(directory / "tagger.json", rules)
     session = onnxruntime.InferenceSession(str(parts / "embedder.onnx"), providers=["CPUExecutionProvider"])

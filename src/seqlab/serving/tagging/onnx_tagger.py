@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from seqlab.batching.buckets import Windows, cut_windows
+from seqlab.batching.pieces import SpecialPieces
 from seqlab.errors import SeqlabError
 from seqlab.serving.export_config import read_checked_config
 from seqlab.serving.tagging.onnx_files import read_onnx
+from seqlab.serving.tagging.piece_windows import cut_piece_windows, gatherer_of_matrix, piece_matrix
 from seqlab.serving.tagging.tag_decoder import SpanReader, TagDecoder
 from seqlab.serving.tagging.tagged_text import (
     TaggedText,
@@ -25,6 +29,7 @@ from seqlab.serving.tagging.tagged_text import (
 )
 from seqlab.serving.tagging.token_features import TokenFeatures
 from seqlab.serving.tagging.type_vectors import TypeVectors
+from seqlab.serving.tagging.word_pieces import WordPieces
 from seqlab.text.text_tokenizer import TextTokenizer, TokenizedTexts
 
 PARTS = "onnx"
@@ -32,6 +37,9 @@ PARTS = "onnx"
 
 BATCH_POSITIONS = 1024
 """Tokens and padding in a batch. More are slower, because they do not fit into the CPU's cache."""
+
+_KNOWN_PIECES = 1 << 18
+"""Most types whose pieces are kept."""
 
 
 def has_onnx_form(directory: Path) -> bool:
@@ -88,6 +96,7 @@ class OnnxTagger:
             self._decoder = TagDecoder(rules["decoding"])
             self._span_reader = None if rules["spans"] is None else SpanReader(rules["spans"])
             self._tags, self._window = rules["tags"], rules["window"]
+            self._pieces = _Pieces(rules["pieces"]) if "pieces" in rules else None
             self._vectors = TypeVectors(known_types, known_vectors, compute=self._embed)
         except SeqlabError:
             raise
@@ -131,7 +140,12 @@ class OnnxTagger:
         Returns:
             Tag ids, int32 (N,), and their probabilities, float32 (N,).
         """
-        windows = cut_windows(np.concatenate([[0], np.cumsum(row_lengths)]), **self._window)
+        offsets = np.concatenate([[0], np.cumsum(row_lengths)])
+        windows = (
+            self._pieces.cut(tokens, offsets, **self._window)
+            if self._pieces
+            else cut_windows(offsets, **self._window)
+        )
         logits = np.empty((len(tokens), len(self._tags)), np.float32)
         batches = self._batches(tokens, windows)
         if self._threads == 1:
@@ -170,7 +184,12 @@ class OnnxTagger:
         vectors, types = self._vectors.look_up(flat)
         padded = np.zeros((len(rows), lengths.max()), np.int32)
         padded[np.arange(lengths.max()) < lengths[:, None]] = types
-        return {"vectors": vectors, "types": padded}
+        inputs = {"vectors": vectors, "types": padded}
+        if self._pieces:
+            places = np.zeros(padded.shape, np.int64)
+            places[padded > 0] = np.arange(len(flat))
+            inputs |= self._pieces.features(flat, np.where(padded > 0, places + 1, 0))
+        return inputs
 
     def _encode(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         logits: np.ndarray = self._encoder.run(None, inputs)[0]
@@ -183,6 +202,31 @@ class OnnxTagger:
             features["char_ids"] = features["char_ids"][:, :longest]
         vectors: np.ndarray = self._embedder.run(None, features)[0]
         return vectors
+
+
+class _Pieces:
+    """The pieces of tokens, as a pretrained encoder reads them.
+
+    Args:
+        rules: `pieces` of `tagger.json`.
+    """
+
+    def __init__(self, rules: Mapping[str, Any]) -> None:
+        self._special = SpecialPieces(**rules["special"])
+        tokenize = WordPieces(rules)
+        self._of_type = lru_cache(maxsize=_KNOWN_PIECES)(
+            lambda token: tuple(tokenize([token])[0][: self._special.max_pieces])
+        )
+
+    def cut(self, tokens: Sequence[str], offsets: np.ndarray, **window: int) -> Windows:
+        """Cut sentences into windows; see `cut_piece_windows`."""
+        counts = np.fromiter((len(self._of_type(token)) for token in tokens), np.int64, len(tokens))
+        return cut_piece_windows(offsets, counts, max_pieces=self._special.max_pieces, **window)
+
+    def features(self, tokens: Sequence[str], places: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the features of `PretrainedEmbedding`; places, (B, T), are 1 to N, and 0 at padding."""
+        matrix = piece_matrix([self._of_type(token) for token in tokens])
+        return gatherer_of_matrix(matrix, self._special).gather(places)
 
 
 def _keep(logits: np.ndarray, batch_logits: np.ndarray, windows: Windows, rows: np.ndarray) -> None:
