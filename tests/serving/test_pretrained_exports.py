@@ -61,7 +61,9 @@ def make_tagger(
 ):
     keras.utils.set_random_seed(3)
     vocabularies = encoder()
-    size = {"vocabulary_size": len(VOCABULARY), "max_sequence_length": MAX_PIECES + 2}
+    is_electra = backbone == "ElectraBackbone"
+    size = {"vocab_size" if is_electra else "vocabulary_size": len(VOCABULARY)}
+    size["max_sequence_length"] = MAX_PIECES + 2
     hub = getattr(keras_hub.models, backbone)(**size, **DIM, **BACKBONES.get(backbone, {}), **options)
     bodies = {
         "none": lambda: NoEncoder(name="encoder"),

@@ -36,6 +36,9 @@ from seqlab.tracking.store import StoreAwayError, experiment_name
 
 logger = logging.getLogger(__name__)
 
+STRING_FORMS = ("tag", "pyfunc")
+"""Forms that take text; the SavedModel, too, has signatures for it."""
+
 
 def export_task(
     prepared: Path,
@@ -76,11 +79,13 @@ def export_task(
     spans = task.tag_scheme is not None
     window: dict[str, Any] = prediction_window(task.training)
     tokenize, pieces = None, None
+    takes_strings = encoder.pieces is None
     if encoder.pieces:
         from seqlab.hub.loading import PieceTokenizer
 
         tokenize = PieceTokenizer(prepared / "vocabulary" / "tokenizer")
         pieces = piece_rules(tokenize.tokenizer)
+        takes_strings = pieces is not None
     # Batches of sentences of similar length need little padding.
     dev = sorted(read_predictions(predictions / "dev.conll"), key=lambda sentence: len(sentence.tokens))
     sentences = [list(sentence.tokens) for sentence in dev]
@@ -105,15 +110,23 @@ def export_task(
                 metadata=metadata,
                 **window,
             )
-            export_tagging(tagger, made, encoder=encoder, tags=tags, spans=spans, pieces=pieces, **window)
-            forms |= {"onnx": onnx, "tag": made}
+            forms["onnx"] = onnx
+            if takes_strings:
+                export_tagging(tagger, made, encoder=encoder, tags=tags, spans=spans, pieces=pieces, **window)
+                forms["tag"] = made
         except UnsupportedLayerError as error:
             unavailable["onnx"] = f"{error.what} ({error.received})"
+        if not takes_strings and tokenize:
+            kind = type(tokenize.tokenizer).__name__
+            unavailable |= dict.fromkeys(
+                STRING_FORMS, f"the tokenizer of the pretrained encoder has no rules in exports ({kind})"
+            )
         for form, reason in unavailable.items():
             logger.warning("no %s form: %s", form, reason)
-        forms["pyfunc"] = Path(scratch) / "pyfunc"
-        with quiet_mlflow():
-            save_mlflow_model(made, forms["pyfunc"], spans=spans, metadata={})
+        if takes_strings:
+            forms["pyfunc"] = Path(scratch) / "pyfunc"
+            with quiet_mlflow():
+                save_mlflow_model(made, forms["pyfunc"], spans=spans, metadata={})
         config = export_config(
             task=task_name,
             tag_scheme=task.tag_scheme,
@@ -168,7 +181,8 @@ def record_export(models: Path, *, root: Path, report: Mapping[str, Any]) -> str
 
     Returns:
         The registered version, for example `models:/seqlab-ner/3`; None if the tracking server is
-        unreachable, in which case the model is sent later and not registered.
+        unreachable, in which case the model is sent later and not registered, or if no
+        form takes text.
     """
     config = json.loads((models / "export" / "config.json").read_text(encoding="utf-8"))
     task, spans = config["task"], config["tag_scheme"] is not None
@@ -183,6 +197,8 @@ def record_export(models: Path, *, root: Path, report: Mapping[str, Any]) -> str
             "corpus.digest": config["corpus"]["digest"],
             "corpus.synthetic": str(config["corpus"]["synthetic"]).lower(),
         }
+        if "pyfunc" in report["unavailable"]:
+            return None
         metrics = ["test/token_accuracy", *(["test/span_f1"] if spans else [])]
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / task

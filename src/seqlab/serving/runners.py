@@ -87,6 +87,8 @@ def run_saved_model(path: str, inputs: Inputs) -> Iterator[Result]:
             yield columns | strings
 
     for signature in arguments:
+        if signature not in model.signatures:  # the tokenizer of its pretrained encoder is not in the graph
+            continue
         yield _tag_sentences(signature, inputs, partial(tag, signature))
     yield _tag_batches(
         "ids", inputs, lambda batch: call("ids", {name: tf.constant(ids) for name, ids in batch.items()})

@@ -32,7 +32,8 @@ def export_saved_model(
 
     `serving_default` takes sentences whose tokens are separated by one blank, `tokens` a matrix of tokens
     padded with "", `ragged` concatenated tokens and row lengths, `text` raw sentences, and `ids` padded ids.
-    The graph contains vocabularies, character tables, tokeniser, decoding and the reading of spans.
+    The graph contains vocabularies, character tables, tokeniser, decoding and the reading of spans. If the
+    tagger has a pretrained encoder and there are no rules of its tokenizer, `ids` is the only signature.
 
     Args:
         tagger: the trained tagger, computing in float32.
@@ -73,6 +74,13 @@ def export_saved_model(
     if encoder.pieces:
         ids.append(tf.TensorSpec([None, None, None], tf.int32, PIECES))
     tag_ids = tf.function(module.tag_ids, input_signature=ids)
-    signatures = (module.tag_sentences, module.tag_tokens, module.tag_ragged, module.tag_text, tag_ids)
-    tf.saved_model.save(module, str(directory), signatures=dict(zip(SIGNATURES, signatures, strict=True)))
+    saved = module
+    signatures = {"ids": tag_ids}
+    if encoder.pieces and not pieces:
+        saved = tf.Module()  # without the functions that take strings
+        saved.weights = module.weights
+    else:
+        of_strings = (module.tag_sentences, module.tag_tokens, module.tag_ragged, module.tag_text)
+        signatures = dict(zip(SIGNATURES, (*of_strings, tag_ids), strict=True))
+    tf.saved_model.save(saved, str(directory), signatures=signatures)
     check_saved_model(directory)

@@ -48,6 +48,15 @@ class SavedModelTagger:
             check_saved_model(directory)
             try:
                 self._model = tf.saved_model.load(str(directory))  # holds the weights
+                if list(self._model.signatures) == ["ids"]:
+                    raise SeqlabError(
+                        "this export takes the pieces of tokens, not text",
+                        where=str(directory),
+                        expected="an export with the tokenizer of its pretrained encoder",
+                        received="the signature ids alone",
+                        remedy="call it with pieces of KerasHub's tokenizer, or export a tagger whose "
+                        "encoder has a tokenizer of the table in docs/serving.md",
+                    )
                 self._tag_text = self._model.signatures["text"]
                 self._tag_ragged = self._model.signatures["ragged"]
             except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
