@@ -14,6 +14,7 @@ from tiny_taggers import SENTENCES, TAGS, TOKENS, make_encoder
 
 from seqlab.batching.pieces import SpecialPieces
 from seqlab.batching.vocabulary import Vocabulary
+from seqlab.errors import SeqlabError
 from seqlab.modeling.embedder import TokenFeatureEmbedder
 from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
 from seqlab.modeling.encoders.no_encoder import NoEncoder
@@ -28,7 +29,7 @@ from seqlab.serving.onnx.onnx_tagging import export_tagging
 from seqlab.serving.piece_rules import piece_rules
 from seqlab.serving.reference import make_batches, tag_batches
 from seqlab.serving.saved_model import export_saved_model
-from seqlab.serving.tagging import onnx_tagger
+from seqlab.serving.tagging import onnx_tagger, saved_model_tagger
 
 LETTERS = sorted({c for sentence in SENTENCES for c in sentence.lower() if not c.isspace()} - set("qzx﷽"))
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "##ing", "was", "mar", "##ie"]
@@ -102,8 +103,9 @@ def tokenize(tokens):
 
 @cache
 def batch():
-    """All sentences, one of which is cut by its pieces alone, and an empty one is not among them."""
+    """The sentences as ids: one has a token with more pieces than a row takes, and some are cut by pieces."""
     (made,) = make_batches(TOKENS, encoder=encoder(), tokenize=tokenize)
+    assert made["piece_ids"].shape[2] == MAX_PIECES
     assert (made["piece_ids"] >= 0).sum(axis=(1, 2)).max() > 3 * MAX_PIECES
     return made
 
@@ -123,8 +125,12 @@ def run_onnx(path):
     return tag_ids[mask], probabilities[mask]
 
 
-@pytest.mark.parametrize("name", BACKBONES)
-@pytest.mark.parametrize("options", [{}, {"body": "bilstm", "pooling": "mean", "layers": "mix"}])
+OTHER = {"body": "bilstm", "pooling": "mean", "layers": "mix"}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), zip(BACKBONES, [{}, OTHER, {"body": "transformer"}, {}, OTHER], strict=True)
+)
 def test_onnx_agrees_with_the_tagger(name, options, tmp_path):
     tagger = make_tagger(name, **options)
     export_onnx(
@@ -137,15 +143,19 @@ def test_onnx_agrees_with_the_tagger(name, options, tmp_path):
     assert_agrees(run_onnx(tmp_path / "m.onnx"), expected(tagger), name)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"body": "bilstm", "pooling": "mean", "layers": "mix"},
-        {"body": "transformer"},
-        {"features": False},
-    ],
-)
+def run_ids(loaded):
+    outputs = loaded.signatures["ids"](**{name: tf.constant(ids) for name, ids in batch().items()})
+    mask = outputs["mask"].numpy()
+    return [outputs[name].numpy()[mask] for name in ("tag_ids", "probabilities")]
+
+
+def tag_by_onnx(folder, monkeypatch):
+    monkeypatch.setattr(onnx_tagger, "read_checked_config", lambda *_, **__: {"tag_scheme": None})
+    tokens = [token for sentence in TOKENS for token in sentence]
+    return onnx_tagger.OnnxTagger(folder).tag_tokens(tokens, np.array([len(s) for s in TOKENS]))
+
+
+@pytest.mark.parametrize("options", [{}, OTHER])
 def test_saved_model_and_tag_agree_with_the_tagger_from_strings(options, tmp_path, monkeypatch):
     tagger = make_tagger(**options)
     tags = Vocabulary(TAGS["pos"])
@@ -159,35 +169,31 @@ def test_saved_model_and_tag_agree_with_the_tagger_from_strings(options, tmp_pat
     outputs = loaded.signatures["serving_default"](sentences=tf.constant(SENTENCES))
     mask = outputs["mask"].numpy()
     assert_agrees([outputs[n].numpy()[mask] for n in ("tag_ids", "probabilities")], wanted, "sentences")
-    outputs = loaded.signatures["ids"](**{name: tf.constant(ids) for name, ids in batch().items()})
-    assert_agrees([outputs[n].numpy()[mask] for n in ("tag_ids", "probabilities")], wanted, "ids")
+    assert_agrees(run_ids(loaded), wanted, "ids")
     assert loaded.signatures["text"](texts=tf.constant(["", " "]))["mask"].shape == (2, 0)
 
     export_tagging(tagger, tmp_path, **settings)
-    monkeypatch.setattr(onnx_tagger, "read_checked_config", lambda *_, **__: {"tag_scheme": None})
-    reader = onnx_tagger.OnnxTagger(tmp_path)
-    tokens = [token for sentence in TOKENS for token in sentence]
-    assert_agrees(reader.tag_tokens(tokens, np.array([len(s) for s in TOKENS])), wanted, "tag")
+    assert_agrees(tag_by_onnx(tmp_path, monkeypatch), wanted, "tag")
     assert onnx_tagger.OnnxTagger(tmp_path, int8=True).tag(SENTENCES[:1])[0].tokens
 
 
-def test_one_token_of_more_pieces_than_a_row_takes_loses_the_later_ones_in_every_form(tmp_path):
+def test_tag_agrees_if_the_pretrained_encoder_is_the_only_feature(tmp_path, monkeypatch):
+    tagger = make_tagger(features=False, body="transformer")
+    settings = {"encoder": encoder(), "tags": Vocabulary(TAGS["pos"]), "spans": False, **WINDOW}
+    export_tagging(tagger, tmp_path, pieces=piece_rules(tokenizer()), **settings)
+    assert_agrees(tag_by_onnx(tmp_path, monkeypatch), expected(tagger), "tag")
+
+
+def test_without_rules_of_the_tokenizer_the_saved_model_takes_ids_alone(tmp_path, monkeypatch):
     tagger = make_tagger()
-    sentence = ["wait" * 9, "was"]
-    (made,) = make_batches([sentence], encoder=encoder(), tokenize=tokenize)
-    assert made["piece_ids"].shape[2] == MAX_PIECES
-    wanted = tag_batches(tagger, [made], pieces=encoder().pieces, **WINDOW)
-    export_saved_model(
-        tagger,
-        tmp_path,
-        encoder=encoder(),
-        tags=Vocabulary(TAGS["pos"]),
-        spans=False,
-        pieces=piece_rules(tokenizer()),
-        **WINDOW,
-    )
-    outputs = tf.saved_model.load(str(tmp_path)).signatures["tokens"](tokens=tf.constant([sentence]))
-    assert_agrees([outputs[n].numpy()[0] for n in ("tag_ids", "probabilities")], wanted, "tokens")
+    settings = {"encoder": encoder(), "tags": Vocabulary(TAGS["pos"]), "spans": False, **WINDOW}
+    export_saved_model(tagger, tmp_path, **settings)
+    loaded = tf.saved_model.load(str(tmp_path))
+    assert list(loaded.signatures) == ["ids"]
+    assert_agrees(run_ids(loaded), expected(tagger), "ids")
+    monkeypatch.setattr(saved_model_tagger, "read_checked_config", lambda *_, **__: {"tag_scheme": None})
+    with pytest.raises(SeqlabError, match="takes the pieces of tokens, not text"):
+        saved_model_tagger.SavedModelTagger(tmp_path)
 
 
 def test_an_encoder_of_other_layers_is_no_onnx(tmp_path):

@@ -17,8 +17,8 @@ _OF_EXPORTS = """
     FloorDiv GatherV2 Greater GreaterEqual HashTableV2 Identity IdentityN If IsFinite Less LessEqual Log
     LogSoftmax LogicalAnd LogicalNot LogicalOr LookupTableFindV2 LookupTableImportV2 MatMul Max Maximum
     Mean Minimum Mul Neg NoOp NotEqual OneHot Pack Pad PartitionedCall Placeholder Prod RaggedGather
-    RaggedTensorToTensor Range ReadVariableOp RealDiv Relu Reshape ReverseV2 Rsqrt ScatterNd SegmentMax
-    SegmentMin Select SelectV2 Shape Sigmoid Sin Size Softmax Split SquaredDifference Squeeze
+    RaggedRange RaggedTensorToTensor Range ReadVariableOp RealDiv Relu Reshape ReverseV2 Rsqrt ScatterNd
+    SegmentMax SegmentMin Select SelectV2 Shape Sigmoid Sin Size Softmax Split SquaredDifference Squeeze
     StatefulPartitionedCall StatelessWhile StaticRegexFullMatch StopGradient StridedSlice StringJoin
     StringLength StringLower StringSplitV2 Sub Substr Sum Tanh TensorListConcatV2 TensorListFromTensor
     TensorListGetItem TensorListReserve TensorListSetItem TensorListStack TensorScatterUpdate Tile
