@@ -59,6 +59,7 @@ class PretrainedEmbedding(ConfiguredLayer):
         backbone = _backbone_class(architecture)(**settings, dtype=self.dtype_policy, name="backbone")
         self.block_names = [block.name for block in _blocks(backbone)]
         self.backbone = _piece_model(backbone, layers)
+        self.vocabulary_size = settings.get("vocabulary_size") or settings.get("vocab_size")
         self.output_dim = int(self.backbone.outputs[0].shape[-1])
         self._set_trained()
 
