@@ -134,7 +134,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
         if self.shape_one_hot is not None:
             parts.append(self.shape_one_hot(features["shape_ids"]))
         if self.pretrained_encoder is not None:
-            parts.append(self.pretrained_encoder(features, mask=mask, training=training))
+            parts.append(self.pretrained_encoder(features, training=training))
         x = self.dropout_layer(ops.concatenate(parts, axis=-1), training=training)
         return zero_padding(x, mask)
 

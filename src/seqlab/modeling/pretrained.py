@@ -25,8 +25,9 @@ class PretrainedEmbedding(ConfiguredLayer):
     `piece_ids` holds a start piece, the pieces of the row's tokens, and an end piece. The other two are the
     place of each token's first piece in it, and the number of its pieces, both 0 at padding.
 
-    Mask: bool (B, T), True = a real token. The backbone's mask, True = a real piece, is computed from
-    `piece_starts` and `piece_counts`, so that padding may have any id. Padding tokens get zeros.
+    Mask: computed here, bool (B, T), `piece_counts != 0`, True = a real token; padding gets zeros. The mask
+    of the backbone, True = a real piece, is computed from `piece_starts` and `piece_counts`, so that padding
+    may have any id.
 
     Formula, per token with the pieces s to s + n - 1 and their vectors h: `h_s` (first), or their mean. With
     `layers="mix"`, `h = g sum_l softmax(w)_l h_l` over the backbone's blocks (Peters et al. 2018, arXiv
@@ -81,11 +82,14 @@ class PretrainedEmbedding(ConfiguredLayer):
         """Take the weights of a backbone of the same architecture and settings."""
         self.backbone.set_weights(_piece_model(backbone, self.layers).get_weights())
 
-    def call(self, features: dict[str, Tensor], mask: Tensor | None = None, training: bool = False) -> Tensor:
+    def call(self, features: dict[str, Tensor], mask: Any = None, training: bool = False) -> Tensor:
         starts, counts = features["piece_starts"], features["piece_counts"]
         vectors = self._mixed(self._encoded(features["piece_ids"], starts + counts, training))
         pooled = self._first(vectors, starts) if self.pooling == "first" else _mean(vectors, starts, counts)
-        return zero_padding(pooled, ops.greater(counts, 0) if mask is None else mask)
+        return zero_padding(pooled, self.compute_mask(features))
+
+    def compute_mask(self, features: dict[str, Tensor], previous_mask: Any = None) -> Tensor:
+        return ops.not_equal(features["piece_counts"], 0)
 
     def _encoded(self, piece_ids: Tensor, ends: Tensor, training: bool) -> list[Tensor]:
         """Return the outputs of the backbone's blocks, float (B, P, D) each."""
