@@ -10,6 +10,7 @@ from pathlib import Path
 
 from seqlab.atomic import write_json
 from seqlab.errors import SeqlabError
+from seqlab.hub.remote_files import fetch_encoder, is_remote
 
 PATTERNS = (
     "config.json",
@@ -48,18 +49,23 @@ class EncoderFiles:
         return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
-def copy_encoder(source: str, made: Path, *, digest: str | None) -> EncoderFiles:
-    """Copy the files of an encoder into a folder, with `source.json`.
+def copy_encoder(source: str, made: Path, *, digest: str | None, mirror: str | None = None) -> EncoderFiles:
+    """Copy or download the files of an encoder into a folder, with `source.json`.
 
     Args:
-        source: a folder.
+        source: a folder, `hf://<organisation>/<name>`, or the name of a preset of KerasHub.
         made: the folder to write.
         digest: the expected digest, or None.
+        mirror: a folder or an address, tried before the origin. Defaults to that of the environment.
 
     Raises:
-        SeqlabError: there is no such folder, it has no configuration, or its digest is another one.
+        SeqlabError: there is no such folder or preset, files are not available, or the digest is another one.
     """
-    folder = Path(source)
+    if is_remote(source):
+        fetch_encoder(source, made, mirror=mirror)
+        folder = made
+    else:
+        folder = Path(source)
     names = encoder_file_names(folder)
     if "config.json" not in names:
         raise SeqlabError(
@@ -78,7 +84,7 @@ def copy_encoder(source: str, made: Path, *, digest: str | None) -> EncoderFiles
             received=found.digest,
             remedy="restore the files, or correct the pin",
         )
-    for name in names:
+    for name in names if folder != made else ():
         (made / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / name, made / name)
     write_json(made / "source.json", asdict(found))
@@ -95,7 +101,7 @@ def require_tracked_folder(source: str | None, *, below: Path) -> None:
     Raises:
         SeqlabError: the source is a folder elsewhere, or below a link, which DVC does not follow.
     """
-    if not source:
+    if not source or is_remote(source):
         return
     folder = Path(source)
     if folder.resolve() != (below.resolve() / folder.resolve().name):

@@ -13,6 +13,8 @@ from seqlab.errors import SeqlabError
 from seqlab.extras import import_extra
 
 PURPOSE = "pretrained encoders"
+UNKNOWN_PIECES = ("[UNK]", "<unk>")
+"""The names that vocabularies have for the unknown piece."""
 
 
 def load_backbone(folder: Path, *, load_weights: bool = True) -> Any:
@@ -46,12 +48,19 @@ class PieceTokenizer:
         self._before = " " if is_byte_level else ""
         self.start, self.end = (self._special(name) for name in ("start", "end"))
         self.unknown = self._unknown()
+        self._reserved = {self.start, self.end, getattr(self._tokenizer, "pad_token_id", None)}
 
     def __call__(self, tokens: Sequence[str]) -> list[list[int]]:
-        """Return the ids of each token's pieces, without special ones; empty if it has none."""
+        """Return the ids of each token's pieces; empty if it has none.
+
+        A token that is spelt like a special piece is unknown.
+        """
         rows = self._tokenizer.tokenize([self._before + token for token in tokens])
         rows = rows.to_list() if hasattr(rows, "to_list") else rows
-        return [np.asarray(row).astype(int).tolist() for row in rows]
+        return [
+            [self.unknown if piece in self._reserved else piece for piece in np.asarray(row, int).tolist()]
+            for row in rows
+        ]
 
     @property
     def tokenizer(self) -> Any:
@@ -75,11 +84,9 @@ class PieceTokenizer:
         return int(piece)
 
     def _unknown(self) -> int:
-        for name in ("unk_token", "oov_token"):
-            piece = getattr(self._tokenizer, name, None)
-            if isinstance(piece, str):
-                return int(self._tokenizer.token_to_id(piece))
-        return self.end  # byte-level tokenizers know every character
+        known = set(self._tokenizer.get_vocabulary())
+        found = (self._tokenizer.token_to_id(piece) for piece in UNKNOWN_PIECES if piece in known)
+        return int(next(found, self.end))
 
 
 def _accents(folder: Path) -> dict[str, bool]:

@@ -132,7 +132,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
         mask = self.compute_mask(features, mask)
         parts = self.embed_types(features, training=training)
         if self.pretrained_encoder is not None:
-            parts.append(self.pretrained_encoder(features, mask=mask, training=training))
+            parts.append(self.pretrained_encoder(features, training=training))
         x = self.dropout_layer(ops.concatenate(parts, axis=-1), training=training)
         return zero_padding(x, mask)
 

@@ -36,7 +36,7 @@ _MIN_COUNT = 2
 """Rarer characters and shapes are unknown, so that the embedding of `unknown` is trained on rare ones."""
 
 
-def prepare_task(raw: Path, prepared: Path, *, task: TaskParams) -> dict[str, Any]:
+def prepare_task(raw: Path, prepared: Path, *, task: TaskParams, mirror: str | None = None) -> dict[str, Any]:
     """Read, validate, convert and encode one task's column. Vocabularies come from train alone.
 
     Args:
@@ -44,6 +44,7 @@ def prepare_task(raw: Path, prepared: Path, *, task: TaskParams) -> dict[str, An
         prepared: the folder to write: `vocabulary/`, `train/`, `dev/`, `test/` and `corpus.json`. It is
             replaced as a whole, and only if everything succeeds.
         task: the task's section of the parameters.
+        mirror: a folder or an address, tried before the origin of a pretrained encoder.
 
     Returns:
         The corpus's statistics and identity, ready for JSON.
@@ -79,7 +80,7 @@ def prepare_task(raw: Path, prepared: Path, *, task: TaskParams) -> dict[str, An
     repaired: Counter[str] = Counter()
     with replaced_directory(prepared) as made:
         encoder, vectors = _add_vectors(made, encoder, task)
-        encoder, tokenizer, pretrained = _add_encoder(made, encoder, task)
+        encoder, tokenizer, pretrained = _add_encoder(made, encoder, task, mirror)
         encoder.write(made / "vocabulary")
         tags.write(made / "vocabulary" / "tags.json")
         for split in SPLITS:
@@ -173,7 +174,7 @@ def _build_vocabularies(train: Iterator[Sentence], task: TaskParams) -> tuple[Fe
 
 
 def _add_encoder(
-    made: Path, encoder: FeatureEncoder, task: TaskParams
+    made: Path, encoder: FeatureEncoder, task: TaskParams, mirror: str | None
 ) -> tuple[FeatureEncoder, Callable[[Sequence[str]], list[list[int]]] | None, dict[str, Any] | None]:
     """Write `pretrained/`, the files of the encoder, and `vocabulary/tokenizer/`, if an encoder is named.
 
@@ -187,7 +188,7 @@ def _add_encoder(
     from seqlab.hub.loading import PieceTokenizer, load_backbone
     from seqlab.modeling.pretrained import check_backbone
 
-    files = copy_encoder(params.source, made / "pretrained", digest=params.digest)
+    files = copy_encoder(params.source, made / "pretrained", digest=params.digest, mirror=mirror)
     logger.info("reading the pretrained encoder %s, SHA-256 %s", files.source, files.digest)
     backbone = load_backbone(made / "pretrained", load_weights=False)
     check_backbone(backbone, needs_blocks=params.layers == "mix" or isinstance(params.trained, int))

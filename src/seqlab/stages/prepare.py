@@ -18,9 +18,10 @@ logger = logging.getLogger("seqlab.stages")
 def prepare(task: str) -> None:
     """Write data/prepared/TASK and metrics/TASK/corpus.json."""
     prepared, _, metrics = task_folders(task)
-    params = load_params().task(task)
-    require_tracked_folder(params.embedder.pretrained.source, below=Path("data/encoders"))
-    report = prepare_task(Path("data/raw"), prepared, task=params)
+    params = load_params()
+    section = params.task(task)
+    require_tracked_folder(section.embedder.pretrained.source, below=Path("data/encoders"))
+    report = prepare_task(Path("data/raw"), prepared, task=section, mirror=params.corpus.mirror)
     write_json(metrics / "corpus.json", report)
     for name, split in report["splits"].items():
         logger.info("%s: %d sentences, %d tokens", name, split["sentences"], split["tokens"])

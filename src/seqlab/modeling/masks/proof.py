@@ -115,7 +115,7 @@ def _random_pieces(embedder: keras.layers.Layer, real: np.ndarray, random: np.ra
         return {}
     counts = np.where(real, random.integers(1, 4, real.shape), 0)
     place = np.arange(counts.sum(axis=1).max() + 2)
-    size = embedder.pretrained["settings"]["vocabulary_size"]
+    size = embedder.pretrained_encoder.vocabulary_size
     is_piece = place < counts.sum(axis=1, keepdims=True) + 2
     starts = np.where(real, 1 + np.cumsum(counts, axis=1) - counts, 0)
     ids = np.where(is_piece, random.integers(0, size, is_piece.shape), 0)

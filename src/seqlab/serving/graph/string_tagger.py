@@ -102,7 +102,7 @@ class GraphTagger(tf.Module):
                 parts = [tf.gather(part[0], places) for part in tagger.embedder.embed_types(rows)]
                 of_window = tf.gather(tf.pad(piece_ids, [[0, 1], [0, 0]], constant_values=-1), types)
                 row = self._piece_row(of_window)
-                parts.append(tagger.embedder.pretrained_encoder(row, mask=mask, training=False))
+                parts.append(tagger.embedder.pretrained_encoder(row, training=False))
                 x = tf.where(mask[..., None], tf.concat(parts, axis=-1), 0.0)
             return tagger.head(tagger.encoder(x, mask=mask, training=False), mask=mask, training=False)
 
