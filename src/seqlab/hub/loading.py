@@ -31,7 +31,7 @@ class PieceTokenizer:
     """The tokenizer of a folder, for single tokens.
 
     Args:
-        folder: in the layout of KerasHub or of Hugging Face.
+        folder: in the layout of KerasHub or of Hugging Face, or written by `save`.
 
     Attributes:
         start, end, unknown: ids of the special pieces.
@@ -42,7 +42,11 @@ class PieceTokenizer:
 
     def __init__(self, folder: Path) -> None:
         keras_hub = import_extra("keras_hub", purpose=PURPOSE)
-        self._tokenizer = _load(keras_hub.models.Tokenizer, folder, **_accents(folder))
+        is_saved = not (folder / "config.json").exists() and (folder / "tokenizer.json").exists()
+        if is_saved:
+            self._tokenizer = _read_saved(folder)
+        else:
+            self._tokenizer = _load(keras_hub.models.Tokenizer, folder, **_accents(folder))
         # Byte-level vocabularies contain the blank before a word; other tokenizers ignore it.
         is_byte_level = isinstance(self._tokenizer, keras_hub.tokenizers.BytePairTokenizer)
         self._before = " " if is_byte_level else ""
@@ -87,6 +91,16 @@ class PieceTokenizer:
         known = set(self._tokenizer.get_vocabulary())
         found = (self._tokenizer.token_to_id(piece) for piece in UNKNOWN_PIECES if piece in known)
         return int(next(found, self.end))
+
+
+def _read_saved(folder: Path) -> Any:
+    """Return the tokenizer that `PieceTokenizer.save` wrote; without a model beside it, KerasHub refuses it."""
+    import keras
+
+    config = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    tokenizer = keras.saving.deserialize_keras_object(config)
+    tokenizer.load_assets(str(folder / "assets" / "tokenizer"))
+    return tokenizer
 
 
 def _accents(folder: Path) -> dict[str, bool]:

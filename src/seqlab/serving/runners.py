@@ -170,8 +170,9 @@ def main(folder: str, *forms: str) -> None:
     """Tag the sentences in `folder` with each form in every way of calling it, and write the results."""
     written = json.loads((Path(folder) / "sentences.json").read_text(encoding="utf-8"))
     with np.load(Path(folder) / "batches.npz") as arrays:
-        names = ("token_ids", "char_ids", "shape_ids")
-        batches = [{name: arrays[f"{name}/{i}"] for name in names} for i in range(len(arrays.files) // 3)]
+        names = {file.partition("/")[0] for file in arrays.files}
+        number = len(arrays.files) // len(names)
+        batches = [{name: arrays[f"{name}/{i}"] for name in names} for i in range(number)]
     inputs = Inputs(written["sentences"], batches, written["window"])
     for form, path in zip(forms[::2], forms[1::2], strict=True):
         results: dict[str, Any] = {}
