@@ -94,7 +94,7 @@ class PieceTokenizer:
 
 
 def _read_saved(folder: Path) -> Any:
-    """Return the tokenizer that `PieceTokenizer.save` wrote; without a model beside it, KerasHub refuses it."""
+    """Return the tokenizer that `PieceTokenizer.save` wrote, which KerasHub refuses without a model."""
     import keras
 
     config = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
