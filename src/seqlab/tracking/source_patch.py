@@ -11,7 +11,8 @@ from pathlib import Path
 
 from seqlab.credentials import without_credentials
 
-SOURCES = ("src", "dvc.yaml", "params.yaml")
+PARAMS = "params.yaml"
+SOURCES = ("src", "dvc.yaml", PARAMS)
 """What is compared with the commit. Data and results have digests of their own."""
 
 MAX_BYTES = 1 << 20
@@ -22,19 +23,26 @@ PATCH = "git.patch"
 NO_PATCH = "none"
 TOO_LARGE = f"larger than {MAX_BYTES >> 20} MiB"
 
+_DIFF = (
+    "diff", "--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames",
+    "--src-prefix=a/", "--dst-prefix=b/",
+)  # fmt: skip
 _GIT_TIMEOUT_S = 20
 
 
-def source_patch() -> bytes | None:
+def source_patch(params_text: str | None = None) -> bytes | None:
     """Return the changes of `SOURCES` in the working directory since HEAD.
 
     New files are included, files that Git ignores and credentials are left out. In an experiment, its
     parameters are part of the changes.
 
+    Args:
+        params_text: the content of params.yaml instead of the file's, for a trial of a sweep.
+
     Returns:
         Output of `git diff --binary`; empty if nothing has changed; None outside a Git repository.
     """
-    paths = [path for path in SOURCES if Path(path).exists()]
+    paths = [path for path in SOURCES if Path(path).exists() and (path != PARAMS or params_text is None)]
     if not paths or (index := _git("rev-parse", "--git-path", "index")) is None:
         return None
     with tempfile.TemporaryDirectory() as scratch:
@@ -45,9 +53,30 @@ def source_patch() -> bytes | None:
         environment = {"GIT_INDEX_FILE": str(copy)}
         if _git("add", "--intent-to-add", "--", *paths, **environment) is None:
             return None
-        patch = _git("diff", "--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames",
-                     "--src-prefix=a/", "--dst-prefix=b/", "HEAD", "--", *paths, **environment)  # fmt: skip
+        patch = _git(*_DIFF, "HEAD", "--", *paths, **environment)
+        if patch is not None and params_text is not None:
+            changed = _params_patch(params_text, Path(scratch), environment)
+            patch = None if changed is None else patch + changed
     return None if patch is None else without_credentials(patch).encode("utf-8", "surrogateescape")
+
+
+def _params_patch(text: str, scratch: Path, environment: dict[str, str]) -> str | None:
+    """Return the difference between HEAD's params.yaml and a text, which Git keeps only in `scratch`."""
+    objects, prefix = _git("rev-parse", "--git-path", "objects"), _git("rev-parse", "--show-prefix")
+    if objects is None or prefix is None:
+        return None
+    (scratch / "objects").mkdir()
+    environment = {
+        **environment,
+        "GIT_OBJECT_DIRECTORY": str(scratch / "objects"),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(Path(objects.strip()).resolve()),
+    }
+    (scratch / PARAMS).write_text(text, encoding="utf-8")
+    blob = _git("hash-object", "-w", "--no-filters", str(scratch / PARAMS), **environment)
+    entry = f"100644,{(blob or '').strip()},{prefix.strip()}{PARAMS}"
+    if not blob or _git("update-index", "--add", "--cacheinfo", entry, **environment) is None:
+        return None
+    return _git(*_DIFF, "--cached", "HEAD", "--", PARAMS, **environment)
 
 
 def describe_patch(patch: bytes | None) -> str:
