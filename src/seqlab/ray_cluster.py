@@ -38,15 +38,7 @@ def connect(address: str | None, *, where: str, otherwise: str) -> Any:
             remedy=f"run make extras in the repository on every node, or {otherwise}",
         ) from None
     if address is None:
-        ray.init(
-            address="local",
-            num_cpus=available_cores(),
-            include_dashboard=False,
-            object_store_memory=_OBJECTS_BYTES,
-            log_to_driver=False,
-            configure_logging=False,
-            _node_ip_address="127.0.0.1",
-        )
+        _start_here(ray, where)
         return ray
     os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")  # one attempt, of 40 s, instead of eight
     try:
@@ -63,3 +55,25 @@ def connect(address: str | None, *, where: str, otherwise: str) -> Any:
             remedy="start one with `ray start --head`, and run this command on one of its nodes",
         ) from error
     return ray
+
+
+def _start_here(ray: Any, where: str) -> None:
+    try:
+        ray.init(
+            address="local",
+            num_cpus=available_cores(),
+            include_dashboard=False,
+            object_store_memory=_OBJECTS_BYTES,
+            log_to_driver=False,
+            configure_logging=False,
+            _node_ip_address="127.0.0.1",
+        )
+    except Exception as error:  # Ray raises nothing more specific
+        ray.shutdown()
+        raise SeqlabError(
+            "Ray did not start on this machine",
+            where=where,
+            received=f"{type(error).__name__}: {str(error)[:300]}",
+            remedy="try again when the machine is less busy (Ray waits 30 s for its processes); its logs are in "
+            "/tmp/ray/session_latest/logs",
+        ) from error

@@ -19,8 +19,8 @@ def add_parser(subparsers: Any) -> None:
         "sweep",
         help="search for better parameters by many trainings, on this machine or a Ray cluster",
         description="Trains a task with many values of its parameters, which Optuna, chance or a grid "
-        "chooses, and stops bad trials early. Every trial is a run below the sweep's run in MLflow. The same command "
-        "continues a sweep that was interrupted. docs/sweeps.md describes the file.",
+        "chooses, and stops bad trials early. Every trial is a run below the sweep's run in MLflow. The "
+        "same command continues a sweep that was interrupted. docs/sweeps.md describes the file.",
     )
     parser.add_argument("sweep", metavar="SPEC", help="a sweep in YAML; with --apply also a sweep's name")
     parser.add_argument(

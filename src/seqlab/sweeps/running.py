@@ -176,6 +176,7 @@ def _tune(state: Progress, address: str | None) -> None:
             run_config=tune.RunConfig(
                 name="tune",
                 storage_path=str(state.folder.path / "ray"),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=spec.retries),
                 callbacks=[Recoveries(search)],
                 verbose=0,
