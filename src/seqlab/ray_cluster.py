@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sys
 from typing import Any
 
 from seqlab.cores import available_cores
@@ -12,6 +13,8 @@ from seqlab.errors import SeqlabError
 
 _CONNECT_TIMEOUT_S = 10
 _OBJECTS_BYTES = 200 << 20
+_LOOPBACK = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
+"""Ray replaces 127.0.0.1 by the address of the network, at which others could reach it."""
 
 
 def connect(address: str | None, *, where: str, otherwise: str) -> Any:
@@ -66,7 +69,7 @@ def _start_here(ray: Any, where: str) -> None:
             object_store_memory=_OBJECTS_BYTES,
             log_to_driver=False,
             configure_logging=False,
-            _node_ip_address="127.0.0.1",
+            _node_ip_address=_LOOPBACK,
         )
     except Exception as error:  # Ray raises nothing more specific
         ray.shutdown()
@@ -74,6 +77,6 @@ def _start_here(ray: Any, where: str) -> None:
             "Ray did not start on this machine",
             where=where,
             received=f"{type(error).__name__}: {str(error)[:300]}",
-            remedy="try again when the machine is less busy (Ray waits 30 s for its processes); its logs are in "
+            remedy="try again when the machine is less busy (Ray waits for 30 s); its logs are in "
             "/tmp/ray/session_latest/logs",
         ) from error

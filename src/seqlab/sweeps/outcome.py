@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from seqlab.errors import SeqlabError
@@ -31,7 +31,7 @@ def print_trials(trials: Sequence[Trial], spec: SweepSpec) -> int:
         )
         for trial in order
     ]
-    header = ("trial", *spec.space, f"dev {spec.metric}", "epochs", "s", "status")
+    header = ("trial", *short_names(spec.space), f"dev {spec.metric}", "epochs", "s", "status")
     best = best_trial(trials, mode=spec.mode)
     if best is None:
         after = "No trial has finished. The errors are in the runs, and in " + str(
@@ -47,6 +47,16 @@ def print_trials(trials: Sequence[Trial], spec: SweepSpec) -> int:
     numbers = [0, *range(len(spec.space) + 1, len(spec.space) + 4)]
     print_blocks([Table(header, rows, numbers), Paragraph(after, warning=best is None)], console)
     return 0 if best else 1
+
+
+def short_names(names: Iterable[str]) -> list[str]:
+    """Return the last parts of parameters' names, as many as tell them apart."""
+    parts = [name.split(".") for name in names]
+    for length in range(1, max(map(len, parts)) + 1):
+        short = [".".join(part[-length:]) for part in parts]
+        if len(set(short)) == len(short):
+            return short
+    return [".".join(part) for part in parts]
 
 
 def _shown(trial: Trial) -> float | None:

@@ -13,6 +13,7 @@ from seqlab.pipeline.record import TrialRecord
 from seqlab.sweeps.applying import text_with
 from seqlab.sweeps.data import data_key, downloads_folder, prepare_data
 from seqlab.sweeps.journal import Status, SweepFolder, Trial, best_trial
+from seqlab.sweeps.outcome import short_names
 from seqlab.sweeps.search import suggest
 from seqlab.sweeps.spec import CheckedSweep
 from seqlab.tracking.provenance import git_tags
@@ -71,7 +72,7 @@ class Progress:
         spec, params = self.sweep.spec, self.sweep.params_of(trial.values)
         prepare_data(self.folder.path / "data", params, spec.task, downloads=downloads_folder(self.root))
         text = text_with(self.sweep.base_text, trial.values, where="params.yaml")
-        changes = as_params({name.rpartition(".")[2]: value for name, value in trial.values.items()})
+        changes = as_params(dict(zip(short_names(trial.values), trial.values.values(), strict=True)))
         record = TrialRecord(
             sweep=spec.name,
             number=trial.number,
