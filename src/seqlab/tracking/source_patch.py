@@ -23,10 +23,6 @@ PATCH = "git.patch"
 NO_PATCH = "none"
 TOO_LARGE = f"larger than {MAX_BYTES >> 20} MiB"
 
-_DIFF = (
-    "diff", "--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames",
-    "--src-prefix=a/", "--dst-prefix=b/",
-)  # fmt: skip
 _GIT_TIMEOUT_S = 20
 
 
@@ -42,7 +38,7 @@ def source_patch(params_text: str | None = None) -> bytes | None:
     Returns:
         Output of `git diff --binary`; empty if nothing has changed; None outside a Git repository.
     """
-    paths = [path for path in SOURCES if Path(path).exists() and (path != PARAMS or params_text is None)]
+    paths = [path for path in SOURCES if Path(path).exists()]
     if not paths or (index := _git("rev-parse", "--git-path", "index")) is None:
         return None
     with tempfile.TemporaryDirectory() as scratch:
@@ -50,33 +46,39 @@ def source_patch(params_text: str | None = None) -> bytes | None:
         copy = Path(scratch) / "index"
         if (file := Path(index.strip())).exists():
             shutil.copy2(file, copy)  # by its time, Git knows files that changed in the second of a commit
-        environment = {"GIT_INDEX_FILE": str(copy)}
-        if _git("add", "--intent-to-add", "--", *paths, **environment) is None:
+        environment, options = {"GIT_INDEX_FILE": str(copy)}, ["HEAD"]
+        if params_text is not None:
+            environment |= _scratch_objects(Path(scratch))
+            options = ["--cached", "HEAD"]
+        kind = ["--intent-to-add"] if params_text is None else []
+        if _git("add", *kind, "--", *paths, **environment) is None:
             return None
-        patch = _git(*_DIFF, "HEAD", "--", *paths, **environment)
-        if patch is not None and params_text is not None:
-            changed = _params_patch(params_text, Path(scratch), environment)
-            patch = None if changed is None else patch + changed
+        if params_text is not None and not _add_params(params_text, Path(scratch), environment):
+            return None
+        patch = _git("diff", "--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames",
+                     "--src-prefix=a/", "--dst-prefix=b/", *options, "--", *paths, **environment)  # fmt: skip
     return None if patch is None else without_credentials(patch).encode("utf-8", "surrogateescape")
 
 
-def _params_patch(text: str, scratch: Path, environment: dict[str, str]) -> str | None:
-    """Return the difference between HEAD's params.yaml and a text, which Git keeps only in `scratch`."""
-    objects, prefix = _git("rev-parse", "--git-path", "objects"), _git("rev-parse", "--show-prefix")
-    if objects is None or prefix is None:
-        return None
+def _scratch_objects(scratch: Path) -> dict[str, str]:
+    """Return variables with which Git writes new objects into `scratch`, not into the repository."""
     (scratch / "objects").mkdir()
-    environment = {
-        **environment,
+    objects = (_git("rev-parse", "--git-path", "objects") or "").strip()
+    return {
         "GIT_OBJECT_DIRECTORY": str(scratch / "objects"),
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(Path(objects.strip()).resolve()),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(Path(objects).resolve()),
     }
+
+
+def _add_params(text: str, scratch: Path, environment: dict[str, str]) -> bool:
+    """Put a text into the index as params.yaml; return whether that succeeded."""
     (scratch / PARAMS).write_text(text, encoding="utf-8")
     blob = _git("hash-object", "-w", "--no-filters", str(scratch / PARAMS), **environment)
-    entry = f"100644,{(blob or '').strip()},{prefix.strip()}{PARAMS}"
-    if not blob or _git("update-index", "--add", "--cacheinfo", entry, **environment) is None:
-        return None
-    return _git(*_DIFF, "--cached", "HEAD", "--", PARAMS, **environment)
+    prefix = _git("rev-parse", "--show-prefix")
+    if blob is None or prefix is None:
+        return False
+    entry = f"100644,{blob.strip()},{prefix.strip()}{PARAMS}"
+    return _git("update-index", "--add", "--cacheinfo", entry, **environment) is not None
 
 
 def describe_patch(patch: bytes | None) -> str:
