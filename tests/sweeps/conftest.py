@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +13,12 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 
-from git_repository import git, new_repository
+from git_repository import forget_environment, git, new_repository
 from small_task import ENCODERS, REPOSITORY, SMALL, sentences
 
 from seqlab.params import with_values
 from seqlab.sweeps.spec import CheckedSweep, read_sweep
+from seqlab.tracking.store import prepare_store
 
 SPEC = {
     "task": "ner",
@@ -26,8 +28,18 @@ SPEC = {
 }
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database without runs, which takes MLflow seconds to create."""
+    root = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        forget_environment(patch)
+        prepare_store(root, "template")
+    return root / "mlflow.db"
+
+
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Path]:
+def repository(tmp_path: Path, empty_store: Path) -> Iterator[Path]:
     """A Git repository, the working directory, with small parameters; its corpus is outside."""
     corpus = tmp_path / "corpus"
     corpus.mkdir()
@@ -45,6 +57,7 @@ def repository(tmp_path: Path) -> Iterator[Path]:
         (root / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
         git(root, "add", "-A")
         git(root, "commit", "--quiet", "-m", "start")
+        shutil.copy(empty_store, root / "mlflow.db")
         yield root
 
 
