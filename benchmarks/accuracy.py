@@ -8,9 +8,9 @@
 Values are read as YAML, as in params.yaml. Each training runs in a new process on one core, `--jobs`
 at a time; the corpus is prepared for each of them. Results are printed as a table (mean and sample standard
 deviation, in percent) and stored in benchmarks/results/accuracy.json, where they replace earlier results of
-the same variant and seed. With `--predictions FOLDER`, `seqlab compare` tests two variants and bootstraps intervals:
-
-    seqlab compare --group-seeds crf/{13,14,15} softmax/{13,14,15}
+the same variant and seed. `--predictions FOLDER` keeps the predictions of each variant
+and seed, and compares all variants in FOLDER as `seqlab compare --group-seeds` does: intervals, and tests
+over sentences and seeds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,14 @@ from typing import Any
 
 import yaml
 
-from seqlab.evaluation.comparison import mean_and_deviation
+from seqlab.evaluation.comparison import (
+    compare_counts,
+    count_runs,
+    mean_and_deviation,
+    mean_score,
+    measure_of,
+)
+from seqlab.evaluation.predictions import read_predictions
 
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "accuracy.json"
@@ -46,7 +53,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[13, 14, 15])
     parser.add_argument("--variant", metavar="LABEL: KEY=VALUE ...", help="instead of the defaults")
     parser.add_argument("--dev-only", action="store_true", help="do not score test")
-    parser.add_argument("--predictions", metavar="FOLDER", help="keep them in FOLDER/SEED")
+    parser.add_argument("--predictions", metavar="FOLDER", help="keep them in FOLDER/LABEL/SEED")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--measure", metavar="SPEC", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -58,7 +65,7 @@ def main() -> None:
         "task": args.task,
         "changes": [*args.set, *changes.split()],
         "dev_only": args.dev_only,
-        "predictions": args.predictions,
+        "predictions": args.predictions and f"{args.predictions}/{label}",
     }
     with ThreadPoolExecutor(args.jobs) as pool:
         rows = pool.map(lambda seed: run({**spec, "seed": seed}), args.seeds)
@@ -66,6 +73,8 @@ def main() -> None:
             print(f"{args.name} {args.task}, {label}, seed {seed}: {row}", file=sys.stderr, flush=True)
             record(args.name, args.task, label, seed, row)
     print(table(read_results()[args.name][args.task]))
+    if args.predictions:
+        print(comparison(Path(args.predictions)))
 
 
 def run(spec: dict[str, Any]) -> dict[str, Any]:
@@ -166,6 +175,27 @@ def table(variants: dict[str, dict[str, Any]]) -> str:
         dev, test = (spread([row[split][score] for row in rows if split in row]) for split in ("dev", "test"))
         minutes = mean_and_deviation([row["cpu_s"] for row in rows])[0] / 60
         lines.append(f"| {label} | {dev} | {test} | {len(rows)} | {minutes:.1f} |")
+    return "\n".join(lines)
+
+
+def comparison(folder: Path) -> str:
+    """Mean scores on test with 95 % intervals, and each variant against the first, by `folder/LABEL/SEED`."""
+    runs = {
+        variant.name: [list(read_predictions(file)) for file in sorted(variant.glob("*/test.conll"))]
+        for variant in sorted(folder.iterdir(), key=lambda variant: (variant.name != DEFAULTS, variant.name))
+    }
+    first, *others = runs
+    measure = measure_of(runs[first][0])
+    counts = {label: count_runs(sentences, measure) for label, sentences in runs.items()}
+    lines = []
+    for label in runs:
+        score = mean_score(counts[label], measure, seed=0)
+        interval = f"[{score.low:.4f}, {score.high:.4f}]"
+        lines.append(f"{label}: {measure.name} {score.mean:.4f} {interval}, {score.runs} seeds")
+    for label in others:
+        found = compare_counts(counts[first], counts[label], measure, seed=0)
+        p_values = f"p {found.p_sentences:.4f} over sentences, {found.p_runs or 1:.4f} over seeds"
+        lines.append(f"{label} - {first}: {found.difference:+.4f}, {p_values}: {found.verdict}")
     return "\n".join(lines)
 
 

@@ -117,7 +117,7 @@ class Progress:
             last = trial.scores[-1] if trial.scores else (0, float("nan"))
             shown = last[1] if score is None else score
             how = " stopped early," if status == "stopped" else ""
-            what = f"{how} {metric} {shown:.4f}, {last[0]} epochs".strip()
+            what = f"{how} {metric} {shown:.4f}, {last[0]} epoch{'' if last[0] == 1 else 's'}".strip()
         done = sum(trial.is_done for trial in self.folder.trials)
         best = best_trial(self.folder.trials, mode=spec.mode)
         best_text = f"; best {best.score:.4f} (trial {best.number})" if best else ""
