@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from ray.tune.search import Searcher
 
 from seqlab.cli import main
 from seqlab.errors import SeqlabError
+from seqlab.locks import file_lock
 from seqlab.params import load_params
 from seqlab.ray_cluster import connect
 from seqlab.sweeps import running, trainable
@@ -263,6 +266,46 @@ def test_what_was_prepared_can_be_sent(tmp_path):
     (tmp_path / "a" / "b.json").write_text("1", encoding="utf-8")
     unpack(pack(tmp_path / "a"), tmp_path / "c")
     assert (tmp_path / "c" / "b.json").read_text(encoding="utf-8") == "1"
+
+
+class Server:
+    """Stands for the actor that sends prepared data."""
+
+    def __init__(self, folder: Path) -> None:
+        self.get = self
+        self.folder = folder
+
+    def remote(self, key: str) -> bytes:
+        return pack(self.folder / key / "prepared")
+
+
+def test_a_machine_that_does_not_see_the_folder_gets_the_data(repository, make_sweep, monkeypatch, tmp_path):
+    sweep = make_sweep(trials=1)
+    folder = SweepFolder(repository, "lr").path
+    monkeypatch.setattr("ray.get_actor", lambda name: Server(folder / "data"))
+    monkeypatch.setattr("ray.get", lambda value: value)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    train_in = trainable.train_in
+    monkeypatch.setattr(
+        trainable,
+        "train_in",
+        lambda job, shared, **reports: train_in(
+            job, replace(shared, root=tmp_path / "none", folder=tmp_path / "none"), **reports
+        ),
+    )
+    (trial,) = run_sweep(sweep, root=repository)
+    assert (trial.status, trial.error) == ("finished", "")
+    assert mlflow_client(resolve_tracking_uri(repository)).get_run(trial.run_id).info.status == "FINISHED"
+    assert not (folder / "trials/0/model").exists()
+    assert list(tmp_path.glob("seqlab-sweep-*")) == []
+
+
+def test_a_sweep_runs_once_at_a_time(repository, make_sweep, trained):
+    with (
+        file_lock(repository / ".seqlab/sweeps/lr.lock", timeout_s=0),
+        pytest.raises(SeqlabError, match="lr: another process runs this sweep"),
+    ):
+        run_sweep(make_sweep(trials=1), root=repository)
 
 
 def test_there_is_nothing_to_apply(repository, make_sweep, capsys):

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.errors import SeqlabError
+from seqlab.locks import LockedError, file_lock
 from seqlab.ray_cluster import connect
 from seqlab.sweeps.data import PREPARED, data_key, downloads_folder, pack, prepare_data
-from seqlab.sweeps.journal import SweepFolder, Trial, best_trial
+from seqlab.sweeps.journal import SweepFolder, Trial, best_trial, sweeps_folder
 from seqlab.sweeps.progress import Progress
 from seqlab.sweeps.spec import CheckedSweep
 from seqlab.tracking.client import is_remote
@@ -50,6 +51,23 @@ def run_sweep(
         SeqlabError: Ray or Optuna is missing, there is no cluster, the sweep was started with other settings,
             the data cannot be prepared, or the store of runs cannot be used.
     """
+    lock = sweeps_folder(root) / f"{sweep.spec.name}.lock"
+    try:
+        with file_lock(lock, timeout_s=0):
+            return _run_locked(sweep, root, address, report)
+    except LockedError as error:
+        if error.where != str(lock):
+            raise
+        raise SeqlabError(
+            "another process runs this sweep",
+            where=sweep.spec.name,
+            remedy="wait for it or end it, or give this sweep another `name`",
+        ) from error
+
+
+def _run_locked(
+    sweep: CheckedSweep, root: Path, address: str | None, report: Callable[[str], None]
+) -> list[Trial]:
     spec = sweep.spec
     folder = SweepFolder(root, spec.name)
     was_started = folder.start(sweep)
