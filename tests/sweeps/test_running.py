@@ -233,13 +233,18 @@ def test_a_retried_trial_counts_once(repository, make_sweep, monkeypatch):
         search.on_trial_result("t0", {EPOCH: 1, SCORE: 0.2, "run_id": "r"})
         Recoveries(search).on_trial_recover(0, [], FakeTrial(0))
         search.on_trial_result("t0", {EPOCH: 1, SCORE: 0.3, "run_id": "r"})
-        search.on_trial_complete("t0", {EPOCH: 2, SCORE: 0.4, "end": "finished", "run_id": "r"})
+        search.on_trial_result("t0", {EPOCH: 2, SCORE: 0.1, "run_id": "r"})
+        search.on_trial_complete("t0", {EPOCH: 3, SCORE: 0.4, "end": "finished", "run_id": "r"})
         search.suggest("t1")
         search.on_trial_complete("t1", error=True)
 
     monkeypatch.setattr(running, "_tune", lose_one)
     trials = run_sweep(make_sweep(trials=2), root=repository, report=lines.append)
-    assert (trials[0].attempts, trials[0].scores, trials[0].run_id) == (2, [(1, 0.3), (2, 0.4)], "r")
+    assert (trials[0].attempts, trials[0].scores, trials[0].run_id) == (
+        2,
+        [(1, 0.3), (2, 0.3), (3, 0.4)],
+        "r",
+    )
     assert trials[1].error == "its process or machine was lost too often"
     assert "trial 0: its process or machine was lost; it starts again" in lines
 

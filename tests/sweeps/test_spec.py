@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
+import yaml
 
 from seqlab.errors import SeqlabError
 from seqlab.sweeps.journal import Trial
@@ -83,6 +84,14 @@ def test_bad_sweeps_are_refused_with_their_line(tmp_path, text, message):
     with pytest.raises(SeqlabError, match=message) as caught:
         read(tmp_path, text)
     assert "lr.yaml" in str(caught.value)
+
+
+def test_the_example_fits_the_parameters():
+    sweep = read_sweep(PARAMS.parent / "examples/sweep.yaml", PARAMS)
+    assert sweep.spec.name == "ner-rates"
+    page = (PARAMS.parent / "docs/sweeps.md").read_text(encoding="utf-8")
+    shown = page.split("```yaml\n")[1].split("```")[0]
+    assert yaml.safe_load(shown) == yaml.safe_load(sweep.text)
 
 
 def test_all_problems_are_reported_at_once(tmp_path):

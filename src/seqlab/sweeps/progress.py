@@ -89,8 +89,11 @@ class Progress:
         trial = self.folder.trials[number]
         scores = list(trial.scores)
         if "score" in result:
-            scores = [row for row in scores if row[0] != result["epoch"]]
-            scores.append((int(result["epoch"]), float(result["score"])))
+            epoch, score = int(result["epoch"]), float(result["score"])
+            scores = [row for row in scores if row[0] < epoch]
+            if scores and "end" not in result:  # a trial that goes on reports the best of its new epochs
+                score = (max if self.sweep.spec.mode == "max" else min)(score, scores[-1][1])
+            scores.append((epoch, score))
         self.folder.change(
             number,
             scores=scores,

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,35 +89,24 @@ def _run_locked(
 def _prepare_listed(
     sweep: CheckedSweep, folder: SweepFolder, root: Path, report: Callable[[str], None]
 ) -> None:
-    """Prepare the data of the base and of every value that needs its own, so that errors come at once."""
-    task = sweep.spec.task
-    listed = [{}, *({name: value} for name, values in sweep.spec.space.items() for value in values.listed())]
-    needed: dict[str, Any] = {}
-    for values in listed:
-        try:
-            params = sweep.params_of(values)
-        except SeqlabError:  # this value needs others beside it
-            continue
-        needed.setdefault(data_key(params, task), params)
-    base = data_key(sweep.params, task)
-    if len(needed) > 1 and _always_changes_data(sweep, base):
-        del needed[base]
+    """Prepare the data that every `choice` needs, so that errors come at once; ranges follow by trial.
+
+    Data that no trial has is left out: that of params.yaml itself if a choice always replaces it.
+    """
+    task, needed = sweep.spec.task, {data_key(sweep.params, sweep.spec.task): sweep.params}
+    for name, values in sweep.spec.space.items():
+        found = {}
+        for value in values.choice or ():
+            with suppress(SeqlabError):  # this value needs others beside it
+                params = sweep.params_of({name: value})
+                found[data_key(params, task)] = params
+        if found and data_key(sweep.params, task) not in found:
+            needed.pop(data_key(sweep.params, task), None)
+        needed = found | needed
     for key, params in needed.items():
         if not (folder.path / "data" / key / PREPARED).exists():
             report(f"preparing the data of {task} ({params.corpus.name})")
             prepare_data(folder.path / "data", params, task, downloads=downloads_folder(root))
-
-
-def _always_changes_data(sweep: CheckedSweep, base: str) -> bool:
-    """Return whether no trial has the data of params.yaml itself."""
-    for name, values in sweep.spec.space.items():
-        try:
-            keys = {data_key(sweep.params_of({name: value}), sweep.spec.task) for value in values.listed()}
-        except SeqlabError:
-            continue
-        if base not in keys:
-            return True
-    return False
 
 
 def _parent_run(sweep: CheckedSweep, folder: SweepFolder, root: Path) -> TrackedRun:
