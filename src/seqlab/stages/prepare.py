@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from seqlab.atomic import write_json
+from seqlab.hub.encoder_files import require_tracked_folder
 from seqlab.params import load_params
 from seqlab.pipeline.preparing import prepare_task
 from seqlab.stages import run_stage, task_folders
@@ -17,7 +18,10 @@ logger = logging.getLogger("seqlab.stages")
 def prepare(task: str) -> None:
     """Write data/prepared/TASK and metrics/TASK/corpus.json."""
     prepared, _, metrics = task_folders(task)
-    report = prepare_task(Path("data/raw"), prepared, task=load_params().task(task))
+    params = load_params()
+    section = params.task(task)
+    require_tracked_folder(section.embedder.pretrained.source, below=Path("data/encoders"))
+    report = prepare_task(Path("data/raw"), prepared, task=section, mirror=params.corpus.mirror)
     write_json(metrics / "corpus.json", report)
     for name, split in report["splits"].items():
         logger.info("%s: %d sentences, %d tokens", name, split["sentences"], split["tokens"])

@@ -38,7 +38,8 @@ def prepare_data(folder: Path, params: Params, task: str, *, downloads: Path) ->
     if not made.exists():
         alone = params.model_copy(update={"tasks": [task]})
         fetch_corpus(alone, made.parent / "raw", downloads=downloads)
-        prepare_task(made.parent / "raw", made, task=params.task(task))
+        section, mirror = params.task(task), params.corpus.mirror
+        prepare_task(made.parent / "raw", made, task=section, mirror=mirror)
     return made
 
 
