@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import ctypes
+import gc
 import logging
+import shutil
 import socket
+import sys
+import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
@@ -27,6 +33,25 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A head and a second node, of one core each; both end with the test."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    temporary = tempfile.mkdtemp(prefix="ray-")  # tmp_path is too long for the names of sockets
+    monkeypatch.setenv("RAY_TMPDIR", temporary)
+    from ray.cluster_utils import Cluster
+
+    # Ray replaces 127.0.0.1 by the address of the network interface.
+    node = {"num_cpus": 1, "node_ip_address": "127.0.0.2", "include_dashboard": False}
+    nodes = Cluster(initialize_head=True, head_node_args=node)
+    try:
+        nodes.add_node(num_cpus=1, node_ip_address="127.0.0.3")
+        yield nodes
+    finally:
+        nodes.shutdown()
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     """Undo what commands and stages set, because a handler writes to the output of the test that made it."""
@@ -34,3 +59,22 @@ def _logging_as_before() -> Iterator[None]:
     before = package.handlers, package.level, package.propagate
     yield
     package.handlers, package.level, package.propagate = before
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _memory_as_before() -> Iterator[None]:
+    """Free the graphs of a test file, so that a process stays below 3 GB.
+
+    TensorFlow registers the function of every traced `tf.custom_gradient`, and with it the graph, until
+    the process ends.
+    """
+    yield
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework import ops
+
+        registered = ops.gradient_registry._registry
+        for name in [name for name in registered if name.startswith("CustomGradient-")]:
+            del registered[name]
+    gc.collect()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)

@@ -42,9 +42,9 @@ def export(task: str) -> None:
             row["max_probability_difference"],
         )
     registered = record_export(models, root=repository_root(), report=report)
-    logger.info(
-        "%s: %s", models / "export", registered or "not registered, the tracking server is unreachable"
-    )
+    takes_text = "pyfunc" not in report["unavailable"]
+    reason = "the tracking server is unreachable" if takes_text else "no form takes text"
+    logger.info("%s: %s", models / "export", registered or f"not registered, {reason}")
 
 
 if __name__ == "__main__":
