@@ -10,7 +10,8 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
-from tiny_taggers import SENTENCES, TAGS, TOKENS, make_encoder
+import tiny_taggers
+from tiny_taggers import TAGS, make_encoder
 
 from seqlab.batching.pieces import SpecialPieces
 from seqlab.batching.vocabulary import Vocabulary
@@ -31,6 +32,8 @@ from seqlab.serving.reference import make_batches, tag_batches
 from seqlab.serving.saved_model import export_saved_model
 from seqlab.serving.tagging import onnx_tagger, saved_model_tagger
 
+SENTENCES = [*tiny_taggers.SENTENCES, "wait" * 9 + " was"]
+TOKENS = [sentence.split(" ") for sentence in SENTENCES]
 LETTERS = sorted({c for sentence in SENTENCES for c in sentence.lower() if not c.isspace()} - set("qzx﷽"))
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "##ing", "was", "mar", "##ie"]
 VOCABULARY += [prefix + letter for letter in LETTERS for prefix in ("", "##")]
@@ -129,7 +132,7 @@ OTHER = {"body": "bilstm", "pooling": "mean", "layers": "mix"}
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), zip(BACKBONES, [{}, OTHER, {"body": "transformer"}, {}, OTHER], strict=True)
+    ("name", "options"), list(zip(BACKBONES, [{}, OTHER, {"body": "transformer"}, {}, OTHER], strict=True))
 )
 def test_onnx_agrees_with_the_tagger(name, options, tmp_path):
     tagger = make_tagger(name, **options)
