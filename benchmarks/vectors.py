@@ -30,7 +30,6 @@ from typing import Any
 import numpy as np
 import yaml
 
-from accuracy import changed, prepare_corpus
 from memory import peak_mib
 
 REPOSITORY = Path(__file__).parents[1]
@@ -96,28 +95,35 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
 
 def params_of(dimension: int, vectors: Path) -> Any:
     """Return the parameters of params.yaml with a small sample, two epochs and a file of vectors."""
-    from seqlab.params import parse_params
+    from seqlab.params import parse_params, with_values
 
-    changes = ["corpus.name=sample", "corpus.sample.sentences=400", "pos.training.epochs=2"]
-    changes += [f"pos.embedder.vectors={vectors}", f"pos.embedder.token_embedding_dim={dimension}"]
-    return parse_params(changed(yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8")), changes))
+    changes = {
+        "corpus.name": "sample",
+        "corpus.sample.sentences": 400,
+        "pos.training.epochs": 2,
+        "pos.embedder.vectors": str(vectors),
+        "pos.embedder.token_embedding_dim": dimension,
+    }
+    return parse_params(with_values(yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8")), changes))
 
 
 def prepare(folder: str, vectors: int, dimension: int) -> dict[str, Any]:
     """Write the file of vectors, read it alone, and prepare the corpus with it."""
     from seqlab.batching.vectors import read_vectors
     from seqlab.corpus.splits import read_split
+    from seqlab.sweeps.data import downloads_folder, prepare_data
 
     scratch = Path(folder)
     scratch.mkdir()
     path = scratch / "vectors.txt"
     path.touch()
     params = params_of(dimension, path)
-    prepare_corpus(params, "pos", scratch)
+    options = {"downloads": downloads_folder(REPOSITORY)}
+    first = prepare_data(scratch / "first", params, "pos", **options)
     forms = {
         token.lower(): None
         for split in ("train", "dev", "test")
-        for sentence in read_split(scratch / "raw", split, tag_column="upos")
+        for sentence in read_split(first.parent / "raw", split, tag_column="upos")
         for token in sentence.tokens
     }
     others = map("".join, product("abcdefghijklmnopqrstuvwxyz", repeat=7))  # digits would all become 0
@@ -126,9 +132,11 @@ def prepare(folder: str, vectors: int, dimension: int) -> dict[str, Any]:
     read_vectors(path, lowercase=True)
     row = {"read_s": time.process_time() - began, "read_mib": peak_mib()}
     began = time.process_time()
-    prepare_corpus(params, "pos", scratch)
+    prepared = prepare_data(scratch / "second", params, "pos", **options)
+    row |= {"prepare_s": time.process_time() - began, "peak_mib": peak_mib()}
+    prepared.rename(scratch / "prepared")
     path.unlink()
-    return {**row, "prepare_s": time.process_time() - began, "peak_mib": peak_mib()}
+    return row
 
 
 def write_vectors(path: Path, forms: list[str], dimension: int) -> None:

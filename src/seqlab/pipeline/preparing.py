@@ -37,7 +37,7 @@ _PREPARED_FROM: Any = {
     "tag_scheme": True,
     "auxiliary": {"columns"},
     "embedder": {
-        **dict.fromkeys(("min_count", "lowercase", "vectors", "max_token_length"), True),
+        **dict.fromkeys(("min_count", "lowercase", "vectors", "vectors_limit", "max_token_length"), True),
         "pretrained": {"source", "digest", "layers", "trained"},
     },
 }
