@@ -22,8 +22,8 @@ from seqlab.batching.encoding import read_encoded_split
 from seqlab.batching.gathering import BatchGatherer
 from seqlab.batching.mention_replacement import MentionReplacer, continues_mention
 from seqlab.batching.planning import EpochPlanner, plan_evaluation
-from seqlab.evaluation.scores import score_sentences
 from seqlab.errors import SeqlabError
+from seqlab.evaluation.scores import score_sentences
 from seqlab.hub.loading import load_backbone
 from seqlab.modeling.distribution import Replicas, check_batch_size
 from seqlab.modeling.fit import FitResult, fit
@@ -187,12 +187,13 @@ def train_task(
         )
     summary: dict[str, Any] = {
         "parameters": int(tagger.count_params()),
-        "parameters_trained": sum(math.prod(weight.shape) for weight in tagger.trainable_weights),
+        "parameters_frozen": sum(math.prod(weight.shape) for weight in tagger.non_trainable_weights),
         "layers_reached_by_mask": layers_masked,
         "steps_per_epoch": planner.steps,
         "rows_per_epoch": planner.rows,
         "rows_dropped_per_epoch": planner.dropped,
         "buckets": [[bucket.batch_size, bucket.length] for bucket in buckets],
+        "bucket_unit": "pieces" if train.pieces else "tokens",
         "auxiliary_columns": [column.name for column in auxiliary],
         "strategy": training.strategy,
         "replicas": replicas.count,
