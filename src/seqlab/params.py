@@ -78,21 +78,28 @@ class PretrainedParams(Section):
     """A pretrained encoder of KerasHub."""
 
     source: str | None
-    """folder of a pretrained encoder, in the layout of Hugging Face or KerasHub; `null`: none"""
+    """`data/encoders/NAME`, a folder in the layout of Hugging Face or KerasHub; `hf://ORGANISATION/NAME`; or
+    the name of a preset of KerasHub; `null`: none"""
     digest: str | None
     """SHA-256 that the files must have, as `corpus.json` shows it; `null`: not checked"""
     pooling: Literal["first", "mean"]
     """a token's vector: that of its first piece, or the mean of its pieces"""
     layers: Literal["last", "mix"]
     """the last layer, or a learned mean of all layers"""
-    trained: Literal["full", "frozen"] | Positive
-    """weights that are trained: all, none, or those of so many uppermost layers"""
+    trained: Literal["full", "frozen", "lora"] | Positive
+    """weights that are trained: all, none, a small addition to those of attention (LoRA), or those of so many
+    uppermost layers"""
+    lora_rank: Positive
+    """rank of what LoRA adds to a matrix"""
     learning_rate: Annotated[float, Field(gt=0)]
     """peak of the schedule for the encoder's weights"""
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     """factor of the learning rate from each layer to the one below"""
     warmup_epochs: Annotated[float, Field(ge=0)]
     """epochs in which the encoder's learning rate grows to that of the schedule, beside its warm-up"""
+    gradient_checkpointing: bool
+    """compute the inside of each layer again for its gradient: less memory, more time; the encoder's dropout
+    is then off"""
 
 
 class EmbedderParams(Section):
@@ -212,6 +219,9 @@ class TrainingParams(Section):
     """sentences in a batch"""
     batch_tokens: Positive | None
     """positions in a batch, instead of batch_size: longer buckets get fewer sentences"""
+    gradient_accumulation_steps: Positive
+    """parts in which a batch is computed, one after the other, to save memory; the gradient is that of the
+    whole batch"""
     bucket_boundaries: Positive | Annotated[list[Positive], Field(min_length=1)]
     """number of lengths to which batches are padded, chosen from the corpus so that padding is least; or a
     list of these lengths, in tokens"""
@@ -257,6 +267,8 @@ class TrainingParams(Section):
                     f"bucket_boundaries must not exceed window_length ({self.window_length}), received "
                     f"{self.bucket_boundaries}"
                 )
+        if self.strategy != "none" and self.gradient_accumulation_steps > 1:
+            raise ValueError("training.gradient_accumulation_steps above 1 needs training.strategy: none")
         if self.strategy != "none" and (
             self.jit_compile is True or self.run_eagerly or self.mixed_precision == "mixed_float16"
         ):

@@ -49,6 +49,27 @@ def test_the_loss_is_the_taggers_loss_plus_the_weighted_mean_of_each_column(kind
     assert loss_of(learner, features, labels, weight) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", [("transformer", "crf"), ("absolute", "softmax")])
+def test_a_batch_in_parts_has_the_loss_and_the_update_of_the_whole(kind):
+    """The parts have 8, 6 and 2 tokens, and one of them has an unknown tag."""
+    features, labels, weight = labelled_batch([5, 2, 1, 3, 4, 1], length=6)
+    features["char_rows"] = np.arange(36, dtype=np.int32).reshape(6, 6)
+    features["char_ids"] = features["char_ids"].reshape(36, -1)  # of all parts
+    labels[1][0, 0] = 1
+    outcomes, weights = [], None
+    for parts in (1, 3):
+        learner = make_learner(small_tagger(*kind))
+        weights = weights or learner.get_weights()
+        learner.set_weights(weights)
+        learner.gradient_accumulation_steps = parts
+        losses = [float(learner.train_batch(features, labels, weight)) for _ in range(2)]
+        outcomes.append((losses, learner.get_weights()))
+    (losses, expected), (losses_in_parts, received) = outcomes
+    assert losses_in_parts == pytest.approx(losses, rel=1e-5)
+    for whole, in_parts in zip(expected, received, strict=True):
+        np.testing.assert_allclose(in_parts, whole, rtol=1e-3, atol=2e-5)
+
+
 def test_unknown_tags_and_padding_of_a_column_do_not_count():
     learner = make_learner(small_tagger())
     features, labels, weight = labelled_batch([5, 2], length=6)

@@ -26,6 +26,45 @@ def training_step(model: Any) -> Callable[..., Any]:
     return step
 
 
+def accumulating_training_step(model: Any, *, parts: int) -> Callable[..., Any]:
+    """Return a training step that computes a batch in parts, one after the other, in the memory of one part.
+
+    The step equals `training_step`, also if the parts have different numbers of tokens: each part divides its
+    losses by the weights of the whole batch, and the gradients are added. Part i has the rows i, i + parts,
+    and so on.
+
+    Args:
+        model: as for `training_step`.
+        parts: at most the rows of a batch.
+    """
+
+    def step(features: Any, labels: Any, sample_weight: Any) -> Any:
+        weights = model.loss_weights(labels, sample_weight)
+        # With `char_rows`, `char_ids` belongs to all rows.
+        shared = {"char_ids"} if "char_rows" in features else set()
+        loss, gradients = tf.zeros(()), [None] * len(model.trainable_variables)
+        for part in range(parts):
+            with tf.control_dependencies([gradient for gradient in gradients if gradient is not None]):
+                rows = {k: v if k in shared else tf.identity(v[part::parts]) for k, v in features.items()}
+                own_labels = tf.nest.map_structure(lambda x, part=part: x[part::parts], labels)
+                with tf.GradientTape() as tape:
+                    own = model.loss_sums(own_labels, model(rows, training=True), sample_weight[part::parts])
+                    part_loss = model.mean_loss(own[0], weights)
+                    part_loss += sum(tf.cast(loss, tf.float32) for loss in model.losses) / parts
+                    scaled_loss = model.optimizer.scale_loss(part_loss)
+                found = tape.gradient(scaled_loss, model.trainable_variables)
+                found = [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in found]
+                loss += part_loss
+                gradients = [
+                    new if old is None else old if new is None else old + new
+                    for old, new in zip(gradients, found, strict=True)
+                ]
+        model.optimizer.apply(gradients, model.trainable_variables)
+        return loss
+
+    return step
+
+
 def replicated_training_step(model: Any) -> Callable[..., Any]:
     """Return a training step for the replicas of the strategy under which the model was built.
 

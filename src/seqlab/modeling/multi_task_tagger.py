@@ -66,6 +66,10 @@ class MultiTaskTagger(Tagger):
             weights.append(weight)
         return totals, weights
 
+    def _zero_logits(self, shape: Any) -> Any:
+        zeros = [ops.zeros((*shape, head.num_tags)) for head in self.auxiliary_heads]
+        return super()._zero_logits(shape), zeros
+
     def mean_loss(self, totals: list[Tensor], weights: list[Tensor]) -> Tensor:
         """Return the tagger's loss plus the weighted losses of the columns."""
         loss = super().mean_loss(totals, weights)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from seqlab.errors import SeqlabError
@@ -38,7 +39,12 @@ class PretrainedEmbedding(ConfiguredLayer):
         settings: its constructor's arguments.
         pooling: `first` or `mean`.
         layers: `last`, or `mix` for the learned mean of all blocks.
-        trained: `full`, `frozen`, or the number of uppermost blocks that are trained.
+        trained: `full`, `frozen`, `lora`, or the number of uppermost blocks that are trained. `lora` adds a
+            product of two small matrices to the kernels of queries and values (Hu et al. 2022, arXiv
+            2106.09685), and trains these and the biases there alone.
+        lora_rank: the inner dimension of these products.
+        gradient_checkpointing: whether the backward pass computes the inside of each block again, instead of
+            keeping it. The backbone then has no dropout: what is computed again would drop other entries.
     """
 
     def __init__(
@@ -49,6 +55,8 @@ class PretrainedEmbedding(ConfiguredLayer):
         pooling: str = "first",
         layers: str = "last",
         trained: str | int = "full",
+        lora_rank: int = 8,
+        gradient_checkpointing: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -57,15 +65,34 @@ class PretrainedEmbedding(ConfiguredLayer):
         self.pooling = pooling
         self.layers = layers
         self.trained = trained
-        backbone = _backbone_class(architecture)(**settings, dtype=self.dtype_policy, name="backbone")
+        self.lora_rank = lora_rank
+        self.gradient_checkpointing = gradient_checkpointing
+        backbone = self._make_backbone()
         self.block_names = [block.name for block in _blocks(backbone)]
-        self.backbone = _piece_model(backbone, layers)
+        self.backbone = self._piece_model(backbone)
         self.vocabulary_size = settings.get("vocabulary_size") or settings.get("vocab_size")
         self.output_dim = int(self.backbone.outputs[0].shape[-1])
         self._set_trained()
 
+    def _make_backbone(self) -> keras.Model:
+        make, settings = _backbone_class(self.architecture), self.settings
+        options = {"dtype": self.dtype_policy, "name": "backbone"}
+        if not self.gradient_checkpointing:
+            return make(**settings, **options)
+        blocks = [block.name for block in _blocks(make(**settings, **options))]
+        with keras.RematScope(mode="list_of_layers", layer_names=blocks):
+            return make(**settings | {"dropout": 0.0}, **options)
+
+    def _piece_model(self, backbone: keras.Model) -> keras.Model:
+        """Return the part of a backbone that computes the vectors of pieces, with its weights."""
+        if self.trained == "lora":
+            backbone.enable_lora(self.lora_rank)
+        last = _sequence_output(backbone)
+        outputs = [block.output for block in _blocks(backbone)[:-1]] if self.layers == "mix" else []
+        return keras.Model(backbone.input, [*outputs, last], name="backbone")
+
     def _set_trained(self) -> None:
-        if self.trained == "full":
+        if self.trained in ("full", "lora"):
             return
         top = self.block_names[-self.trained :] if isinstance(self.trained, int) else []
         for layer in self.backbone.layers:
@@ -80,7 +107,19 @@ class PretrainedEmbedding(ConfiguredLayer):
 
     def load_backbone(self, backbone: keras.Model) -> None:
         """Take the weights of a backbone of the same architecture and settings."""
-        self.backbone.set_weights(_piece_model(backbone, self.layers).get_weights())
+        self.backbone.set_weights(self._piece_model(backbone).get_weights())
+
+    def merged_weights(self) -> dict[str, np.ndarray | None]:
+        """Return the kernels with what LoRA adds to them, by the path of the variable.
+
+        The matrices of LoRA themselves are None: a layer with `trained="frozen"` does not have them.
+        """
+        merged: dict[str, np.ndarray | None] = {}
+        for layer in self.backbone._flatten_layers():
+            if getattr(layer, "lora_enabled", False):
+                merged[layer._kernel.path] = ops.convert_to_numpy(layer.kernel)
+                merged |= dict.fromkeys((layer.lora_kernel_a.path, layer.lora_kernel_b.path))
+        return merged
 
     def call(self, features: dict[str, Tensor], mask: Any = None, training: bool = False) -> Tensor:
         starts, counts = features["piece_starts"], features["piece_counts"]
@@ -182,13 +221,6 @@ def _sequence_output(backbone: keras.Model) -> Any:
     output = backbone.output
     output = output.get("sequence_output") if isinstance(output, dict) else output
     return output if len(getattr(output, "shape", ())) == 3 else None
-
-
-def _piece_model(backbone: keras.Model, layers: str) -> keras.Model:
-    """Return the part of a backbone that computes the vectors of pieces, with its weights."""
-    last = _sequence_output(backbone)
-    outputs = [block.output for block in _blocks(backbone)[:-1]] if layers == "mix" else []
-    return keras.Model(backbone.input, [*outputs, last], name="backbone")
 
 
 def _blocks(backbone: keras.Model) -> list[keras.layers.Layer]:

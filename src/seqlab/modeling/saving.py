@@ -27,13 +27,11 @@ def save_tagger(tagger: Tagger, path: Path, *, features: dict[str, Any]) -> None
     Raises:
         SeqlabError: the reloaded tagger has different weights or logits.
     """
-    bare = Tagger.from_config(tagger.get_config())
-    bare.build({name: tuple(np.shape(values)) for name, values in features.items()})
-    bare.set_weights(tagger.get_weights())
+    bare = _bare(tagger, features)
     bare.save(path)
     reloaded = keras.saving.load_model(path)
-    pairs = zip(tagger.get_weights(), reloaded.get_weights(), strict=True)
-    equal = len(tagger.weights) == len(reloaded.weights) and all(np.array_equal(*pair) for pair in pairs)
+    pairs = zip(bare.get_weights(), reloaded.get_weights(), strict=True)
+    equal = len(bare.weights) == len(reloaded.weights) and all(np.array_equal(*pair) for pair in pairs)
     expected, received = (np.asarray(model(features, training=False)) for model in (tagger, reloaded))
     difference = float(np.max(np.abs(expected - received)))
     if not equal or not difference <= 1e-4:
@@ -45,6 +43,25 @@ def save_tagger(tagger: Tagger, path: Path, *, features: dict[str, Any]) -> None
             received=f"{'equal' if equal else 'different'} weights, logits that differ by {difference:.2g}",
             remedy="implement `build` and `get_config` in every custom layer; see docs/masks.md",
         )
+
+
+def _bare(tagger: Tagger, features: dict[str, Any]) -> Tagger:
+    """Return a copy without the optimizer, in which kernels contain what LoRA adds to them."""
+    config = tagger.get_config()
+    encoder = getattr(tagger.embedder, "pretrained_encoder", None)
+    merged = encoder.merged_weights() if encoder is not None else {}
+    if encoder is not None:
+        trained = {"trained": "frozen"} if merged else {}
+        saved = {**tagger.embedder.pretrained, **trained, "gradient_checkpointing": False}
+        config["embedder"]["config"]["pretrained"] = saved
+    bare = Tagger.from_config(config)
+    bare.build({name: tuple(np.shape(values)) for name, values in features.items()})
+    weights = [
+        merged.get(variable.path, value)
+        for variable, value in zip(tagger.weights, tagger.get_weights(), strict=True)
+    ]
+    bare.set_weights([value for value in weights if value is not None])
+    return bare
 
 
 def weights_digest(weights: Sequence[np.ndarray]) -> str:

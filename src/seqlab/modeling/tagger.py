@@ -50,6 +50,10 @@ class Tagger(keras.Model):
         embedder: layer; `embedder(features, mask=mask)` returns float (B, T, D).
         encoder: layer; `encoder(x, mask=mask)` returns float (B, T, E).
         head: layer, see `TaggingHead`; `head(x, mask=mask)` returns logits, float32 (B, T, K).
+
+    Attributes:
+        gradient_accumulation_steps: parts in which a training step on TensorFlow computes a batch; set it
+            before the first step. See `accumulating_training_step`.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Tagger(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.embedder, self.encoder, self.head = embedder, encoder, head
+        self.gradient_accumulation_steps = 1
         self._training_step: Any = None
         self._backend_step: Any = None
         self._predict_logits: Any = None
@@ -105,6 +110,14 @@ class Tagger(keras.Model):
         total, weight = self.head.loss_sum(y, y_pred, sample_weight)
         return [total], [weight]
 
+    def loss_weights(self, y: Any, sample_weight: Any) -> list[Tensor]:
+        """Return the weights that `loss_sums` returns, which do not depend on the logits."""
+        return self.loss_sums(y, self._zero_logits(ops.shape(sample_weight)), sample_weight)[1]
+
+    def _zero_logits(self, shape: Any) -> Any:
+        """Return zeros in the place of what `call` returns in training, for rows of a shape (B, T)."""
+        return ops.zeros((*shape, self.head.num_tags))
+
     def mean_loss(self, totals: list[Tensor], weights: list[Tensor]) -> Tensor:
         """Return the heads' loss of a batch; a replica's part, from its totals and the batch's weights."""
         return ops.divide_no_nan(totals[0], weights[0])
@@ -143,14 +156,23 @@ class Tagger(keras.Model):
         if keras.backend.backend() != "tensorflow":
             return super().make_train_function(force)
         if getattr(self, "train_function", None) is None or force:  # `compile` resets it to None
-            from seqlab.modeling.graph import GraphFunction, replicated_training_step, training_step
+            from seqlab.modeling.graph import (
+                GraphFunction,
+                accumulating_training_step,
+                replicated_training_step,
+                training_step,
+            )
 
             # Variables created during the first trace would cause a second trace for the same shape.
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
             is_replicated = self.distribute_strategy.num_replicas_in_sync > 1
-            make_step = replicated_training_step if is_replicated else training_step
-            step, self._training_step = make_step(self), None
+            parts = self.gradient_accumulation_steps
+            if is_replicated:
+                step = replicated_training_step(self)
+            else:
+                step = training_step(self) if parts == 1 else accumulating_training_step(self, parts=parts)
+            self._training_step = None
             if not self.run_eagerly:
                 step = self._training_step = GraphFunction(step, jit_compile=bool(self.jit_compile))
             self.train_function = lambda iterator: {"loss": step(*next(iterator))}

@@ -17,6 +17,9 @@ from seqlab.modeling.tagger import ENCODERS, HEADS, Tagger, smallest_batch
 from seqlab.params import EmbedderParams, EncoderParams, HeadParams, TaskParams
 from seqlab.tags import transition_constraints
 
+_NOT_OF_THE_LAYER = {"source", "digest", "learning_rate", "layer_decay", "warmup_epochs"}
+"""Parameters of a pretrained encoder that its layer does not have."""
+
 
 def build_tagger(
     task: TaskParams,
@@ -61,7 +64,7 @@ def _build_embedder(
 ) -> keras.layers.Layer:
     pretrained = None
     if backbone is not None:
-        chosen = params.pretrained.model_dump(include={"pooling", "layers", "trained"})
+        chosen = params.pretrained.model_dump(exclude=_NOT_OF_THE_LAYER)
         pretrained = backbone_settings(backbone) | chosen
     return TokenFeatureEmbedder(
         token_vocabulary_size=len(encoder.tokens),

@@ -22,6 +22,7 @@ from seqlab.batching.encoding import read_encoded_split
 from seqlab.batching.gathering import BatchGatherer
 from seqlab.batching.mention_replacement import MentionReplacer, continues_mention
 from seqlab.batching.planning import EpochPlanner, plan_evaluation
+from seqlab.errors import SeqlabError
 from seqlab.evaluation.scores import score_sentences
 from seqlab.hub.loading import load_backbone
 from seqlab.modeling.distribution import Replicas, check_batch_size
@@ -151,6 +152,15 @@ def train_task(
     layers_masked = check_masks(
         tagger, max_length=training.window_length, max_token_length=encoder.max_token_length
     )
+    if min(bucket.batch_size for bucket in buckets) < training.gradient_accumulation_steps:
+        smallest = min(buckets, key=lambda bucket: bucket.batch_size)
+        raise SeqlabError(
+            "a batch has too few rows to be computed in parts",
+            where="training.gradient_accumulation_steps",
+            expected=f"at most {smallest.batch_size}, the rows of the batches of length {smallest.length}",
+            received=str(training.gradient_accumulation_steps),
+            remedy="lower it, or raise training.batch_size",
+        )
     with replicas.scope():
         learner = tagger
         if auxiliary:
@@ -159,6 +169,7 @@ def train_task(
                 auxiliary=[len(column.tags) for column in auxiliary],
                 auxiliary_weight=task.auxiliary.weight,
             )
+        learner.gradient_accumulation_steps = training.gradient_accumulation_steps
         learner.compile(
             optimizer=make_optimizer(
                 learning_rate=training.learning_rate,
@@ -176,12 +187,13 @@ def train_task(
         )
     summary: dict[str, Any] = {
         "parameters": int(tagger.count_params()),
-        "parameters_trained": sum(math.prod(weight.shape) for weight in tagger.trainable_weights),
+        "parameters_frozen": sum(math.prod(weight.shape) for weight in tagger.non_trainable_weights),
         "layers_reached_by_mask": layers_masked,
         "steps_per_epoch": planner.steps,
         "rows_per_epoch": planner.rows,
         "rows_dropped_per_epoch": planner.dropped,
         "buckets": [[bucket.batch_size, bucket.length] for bucket in buckets],
+        "bucket_unit": "pieces" if train.pieces else "tokens",
         "auxiliary_columns": [column.name for column in auxiliary],
         "strategy": training.strategy,
         "replicas": replicas.count,

@@ -77,6 +77,7 @@ EQUIVALENT = {
     ],
     "the tagger passes its own mask, so that masks on these outputs are not read": [
         "CharacterEncoder.compute_mask: return ops.any(all_true(ops.not_equal(character_ids, PADDING_ID)), axis=-1)",
+        'PretrainedEmbedding.compute_mask: return all_true(ops.not_equal(features["piece_counts"], 0))',
         "ShapeOneHot.compute_mask: return all_true(ops.not_equal(shape_ids, PADDING_ID))",
         "TokenEmbedding.compute_mask: return all_true(ops.not_equal(token_ids, PADDING_ID))",
         'TokenFeatureEmbedder.compute_mask: return all_true(ops.not_equal(features["token_ids"], PADDING_ID))',
@@ -94,6 +95,7 @@ EQUIVALENT = {
     "only training passes weights on; test_tagger.py compares its loss with that of `compute_loss`": [
         'Tagger.train_batch: return self.make_train_function()(iter([(features, labels, all_true(sample_weight))]))["loss"]',
         "Tagger.train_batch: return self._backend_step(features, labels, all_true(sample_weight))",
+        "Tagger.loss_weights: return self.loss_sums(y, self._zero_logits(ops.shape(sample_weight)), all_true(sample_weight))[1]",
     ],
     "a loss for models other than a tagger": [
         "TaggingLoss.__call__: return self.head.loss(tag_ids, y_pred, all_true(sample_weight))",
