@@ -288,6 +288,14 @@ def test_a_host_that_never_responds_times_out() -> None:
     assert "timed out" in str(raised.value).lower()
 
 
+def test_a_busy_server_may_answer_later_than_a_connection_may_take(
+    stub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub.content_type, stub.delay_s = "application/json", 0.5
+    monkeypatch.setattr("seqlab.tracking.store._CONNECT_TIMEOUT_S", 0.2)
+    check_server(stub.uri)
+
+
 @pytest.mark.parametrize(
     ("status", "content_type", "kind", "text"),
     [
