@@ -5,6 +5,7 @@ The text below a field is its description in docs/parameters.md.
 
 from __future__ import annotations
 
+import os
 import re
 from os import PathLike
 from pathlib import Path
@@ -443,3 +444,33 @@ def parse_params_text(text: str, *, where: str) -> Params:
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
         raise SeqlabError("not YAML", where=place, received=str(getattr(error, "problem", error))) from None
     return parse_params(values, where=where)
+
+
+def require_paths_inside(params: Params, root: Path) -> None:
+    """Refuse relative paths that lead out of the repository.
+
+    Queued experiments, trials and `seqlab reproduce` run in folders of their own, where such a path names
+    another file or none.
+
+    Raises:
+        SeqlabError: names each such parameter and its absolute path.
+    """
+    corpus = params.corpus
+    paths = {f"{task}.embedder.vectors": params.task(task).embedder.vectors for task in params.tasks}
+    if corpus.name == "files":
+        files = {"train": corpus.files.train, "dev": corpus.files.dev, "test": corpus.files.test}
+        paths |= {f"corpus.files.{split}": path for split, path in files.items()}
+    if corpus.mirror and "://" not in corpus.mirror:
+        paths["corpus.mirror"] = corpus.mirror
+    outside = {
+        name: path for name, path in paths.items() if Path(os.path.normpath(path)).parts[:1] == ("..",)
+    }
+    if outside:
+        raise SeqlabError(
+            "a relative path leads out of the repository",
+            where=", ".join(outside),
+            expected="a path in the repository, or an absolute path",
+            received=", ".join(dict.fromkeys(outside.values())),
+            remedy="experiments run in other folders, so write "
+            + ", ".join(dict.fromkeys(os.path.normpath(root / path) for path in outside.values())),
+        )

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from seqlab.atomic import write_json
-from seqlab.params import load_params
+from seqlab.params import load_params, require_paths_inside
 from seqlab.pipeline.preparing import prepare_task
-from seqlab.stages import run_stage, task_folders
+from seqlab.stages import repository_root, run_stage, task_folders
 
 logger = logging.getLogger("seqlab.stages")
 
@@ -17,7 +17,9 @@ logger = logging.getLogger("seqlab.stages")
 def prepare(task: str) -> None:
     """Write data/prepared/TASK and metrics/TASK/corpus.json."""
     prepared, _, metrics = task_folders(task)
-    report = prepare_task(Path("data/raw"), prepared, task=load_params().task(task))
+    params = load_params()
+    require_paths_inside(params, repository_root())
+    report = prepare_task(Path("data/raw"), prepared, task=params.task(task))
     write_json(metrics / "corpus.json", report)
     for name, split in report["splits"].items():
         logger.info("%s: %d sentences, %d tokens", name, split["sentences"], split["tokens"])
