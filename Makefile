@@ -50,8 +50,11 @@ $(STAMP): requirements.lock pyproject.toml
 	$(VENV)/bin/python -m pip install --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
-extras gpu: $(STAMP)
-	$(VENV)/bin/python -m pip install --require-hashes -r requirements-$@.lock
+extras: $(STAMP)
+	$(VENV)/bin/python -m pip install --require-hashes -r requirements-extras.lock
+
+gpu: $(STAMP)
+	$(VENV)/bin/python -m pip install --require-hashes -r requirements-gpu.lock
 
 $(DEV): requirements-dev.lock $(STAMP)
 	$(VENV)/bin/python -m pip install --require-hashes -r requirements-dev.lock

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import ctypes
+import gc
 import logging
 import socket
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -34,3 +37,22 @@ def _logging_as_before() -> Iterator[None]:
     before = package.handlers, package.level, package.propagate
     yield
     package.handlers, package.level, package.propagate = before
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _memory_as_before() -> Iterator[None]:
+    """Free the graphs of a test file, so that a process stays below 3 GB.
+
+    TensorFlow registers the function of every traced `tf.custom_gradient`, and with it the graph, until
+    the process ends.
+    """
+    yield
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework import ops
+
+        registered = ops.gradient_registry._registry
+        for name in [name for name in registered if name.startswith("CustomGradient-")]:
+            del registered[name]
+    gc.collect()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)

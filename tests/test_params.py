@@ -167,6 +167,7 @@ def test_settings_for_one_device_alone_are_refused_with_a_strategy(values, name,
         ("ner.training.epochs", "3", r"ner\.training\.epochs: .*valid integer.* \(received '3'\)"),
         ("ner.training.learning_rate", "0.1", r"learning_rate: .*valid number.* \(received '0.1'\)"),
         ("tasks", ["ner", "ner"], r"tasks contains a task twice, received \['ner', 'ner'\]"),
+        ("tasks", ["ner", "NER"], r"tasks contains a task twice"),
         ("tasks", ["ner; touch x"], r"tasks\.0: String should match pattern"),
     ],
 )

@@ -18,7 +18,7 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("name", ["parameters", "commands"])
+@pytest.mark.parametrize("name", ["parameters", "commands", "api"])
 def test_a_generated_page_is_up_to_date(name):
     script_name = f"docs/make_{name}.py"
     spec = importlib.util.spec_from_file_location(f"make_{name}", REPOSITORY / script_name)

@@ -16,6 +16,7 @@ from seqlab.corpus.blocks import read_sentences, scan_blocks
 from seqlab.corpus.conll import IGNORED_COLUMN, ConllLayout, check_tag_column
 from seqlab.corpus.conll import write_conll as write_rows
 from seqlab.corpus.conllu import ConlluLayout
+from seqlab.corpus.file_formats import is_conllu
 from seqlab.corpus.sentence import Sentence
 from seqlab.errors import SeqlabError
 from seqlab.serving.tagging.tagged_text import TaggedText, TextTagger
@@ -167,7 +168,7 @@ def read_corpus(
         SeqlabError: the first error in the file, with its line.
     """
     layout: ConllLayout | ConlluLayout = ConllLayout(tuple(columns), separator, comment_prefix)
-    if ".conllu" in Path(path).suffixes:
+    if is_conllu(path):
         layout = ConlluLayout()
     named = [name for name in layout.columns if name not in ("token", IGNORED_COLUMN)]
     if column is None and named:

@@ -287,7 +287,8 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _tasks_have_sections(self) -> Params:
-        if len(set(self.tasks)) < len(self.tasks):
+        # Their folders would be one on a file system that ignores case.
+        if len({name.lower() for name in self.tasks}) < len(self.tasks):
             raise ValueError(f"tasks contains a task twice, received {self.tasks}")
         for name in self.tasks:
             if name not in self.sections:

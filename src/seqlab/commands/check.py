@@ -12,7 +12,7 @@ from seqlab.corpora.own_files import find_span_columns
 from seqlab.corpus.check_report import format_report
 from seqlab.corpus.checking import check_files
 from seqlab.corpus.conll import ConllLayout
-from seqlab.corpus.file_formats import suffix_of
+from seqlab.corpus.file_formats import is_conllu
 from seqlab.corpus.findings import MAX_PER_KIND
 from seqlab.errors import SeqlabError
 
@@ -64,6 +64,6 @@ def _span_columns(name: str, layout: ConllLayout) -> list[str]:
     if path.is_dir():
         path = next((file for file in sorted(path.iterdir()) if file.is_file()), path)
     with suppress(SeqlabError):  # the check reports it
-        if suffix_of(path) != ".conllu":
+        if not is_conllu(path):
             return ["ner", *find_span_columns(path, layout, name)]
     return ["ner"]

@@ -8,7 +8,7 @@ from seqlab.conversion.records import Records, TokenRecord
 from seqlab.corpus.blocks import scan_blocks
 from seqlab.corpus.conll import IGNORED_COLUMN, ConllLayout
 from seqlab.corpus.conllu import CONLLU_TAG_COLUMNS, ConlluLayout
-from seqlab.corpus.file_formats import suffix_of
+from seqlab.corpus.file_formats import is_conllu
 from seqlab.errors import CorpusError
 from seqlab.evaluation.predictions import read_predictions
 
@@ -22,12 +22,12 @@ def read_conll(path: Path, layout: ConllLayout) -> Records:
     Yields:
         A record for each sentence of valid lines, and an error for each invalid line.
     """
-    is_conllu = suffix_of(path) == ".conllu"
-    for block in scan_blocks(path, layout=ConlluLayout() if is_conllu else layout):
+    in_conllu = is_conllu(path)
+    for block in scan_blocks(path, layout=ConlluLayout() if in_conllu else layout):
         if isinstance(block, CorpusError):
             yield block
             continue
-        names = CONLLU_TAG_COLUMNS if is_conllu else block.columns
+        names = CONLLU_TAG_COLUMNS if in_conllu else block.columns
         columns = {name: block.column(name) for name in names if name not in ("token", IGNORED_COLUMN)}
         found = {
             start: comment.removeprefix(start)

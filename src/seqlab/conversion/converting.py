@@ -20,7 +20,7 @@ from seqlab.conversion.sentences import ConvertedSentence, make_sentences
 from seqlab.conversion.spacy_docs import read_spacy
 from seqlab.conversion.writers import SUFFIXES, write_sentences
 from seqlab.corpus.conll import ConllLayout
-from seqlab.corpus.file_formats import BY_SUFFIX, is_brat_folder, is_dataset_folder, suffix_of
+from seqlab.corpus.file_formats import BY_SUFFIX, is_brat_folder, is_conllu, is_dataset_folder, suffix_of
 from seqlab.corpus.findings import Findings
 from seqlab.corpus.lines import scan_lines
 from seqlab.errors import CorpusError
@@ -104,7 +104,7 @@ def _format_of(path: Path) -> str:
     if (found := BY_SUFFIX.get(suffix_of(path))) and found.source:
         return found.source
     first = next((str(line) for line in scan_lines(path) if str(line).strip()), "")
-    return "json" if first.lstrip()[:1] in ("{", "[") and suffix_of(path) != ".conllu" else "conll"
+    return "json" if first.lstrip()[:1] in ("{", "[") and not is_conllu(path) else "conll"
 
 
 def convert_files(

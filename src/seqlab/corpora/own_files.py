@@ -14,6 +14,7 @@ from seqlab.atomic import replaced_directory
 from seqlab.corpus.blocks import Block, scan_blocks
 from seqlab.corpus.conll import ConllLayout
 from seqlab.corpus.conllu import CONLLU_TAG_COLUMNS
+from seqlab.corpus.file_formats import is_conllu
 from seqlab.corpus.manifest import write_manifest
 from seqlab.errors import CorpusError, disk_error
 from seqlab.tags import canonical_tag_scheme, find_unreadable_tag
@@ -73,9 +74,9 @@ def copy_files(
     for split in sources.keys() - {"test"}:
         for path in {*sources[split].values()} & {*sources["test"].values()}:
             logger.warning("%s and test both contain %s: the test score will be too high", split, path.name)
-    is_conllu = _is_conllu([path for split in sources.values() for path in split.values()])
+    in_conllu = _are_conllu([path for split in sources.values() for path in split.values()])
     with replaced_directory(directory) as made:
-        files = {split: _copy_split(made, split, sources[split], is_conllu) for split in sources}
+        files = {split: _copy_split(made, split, sources[split], in_conllu) for split in sources}
         shares: dict[str, dict[str, Any]] = {}
         if cut_dev:
             files = {"train": files["train"], "dev": files["train"], "test": files["test"]}
@@ -84,7 +85,7 @@ def copy_files(
                 for split in ("train", "dev")
             }
         tag_schemes: dict[str, str] = {}
-        if tag_scheme is not None and not is_conllu:
+        if tag_scheme is not None and not in_conllu:
             first = next(iter(files["train"]))
             scheme = canonical_tag_scheme(tag_scheme)
             tag_schemes = dict.fromkeys(
@@ -95,10 +96,10 @@ def copy_files(
             name="files",
             title="own files",
             licence="not stated",
-            columns=("token", *CONLLU_TAG_COLUMNS) if is_conllu else layout.columns,
+            columns=("token", *CONLLU_TAG_COLUMNS) if in_conllu else layout.columns,
             files=files,
             tag_schemes=tag_schemes,
-            format="conllu" if is_conllu else "conll",
+            format="conllu" if in_conllu else "conll",
             separator=layout.separator,
             comment_prefix=comment_prefix,
             tag_repair=tag_repair,
@@ -133,11 +134,10 @@ def _real_path(given: str) -> Path:
     return Path(os.path.realpath(Path(given).expanduser()))  # `Path.resolve` raises in a loop of links
 
 
-def _is_conllu(paths: Sequence[Path]) -> bool:
-    endings = {path: Path(path.name.removesuffix(".gz").removesuffix(".zst")).suffix for path in paths}
-    conllu = [path for path in paths if endings[path] == ".conllu"]
+def _are_conllu(paths: Sequence[Path]) -> bool:
+    conllu = [path for path in paths if is_conllu(path)]
     if conllu and len(conllu) < len(paths):
-        other = next(path for path in paths if endings[path] != ".conllu")
+        other = next(path for path in paths if not is_conllu(path))
         raise CorpusError(
             "the formats are mixed",
             where=_PARAMETER,
@@ -147,13 +147,13 @@ def _is_conllu(paths: Sequence[Path]) -> bool:
     return bool(conllu)
 
 
-def _copy_split(made: Path, split: str, sources: Mapping[str, Path], is_conllu: bool) -> dict[str, str]:
+def _copy_split(made: Path, split: str, sources: Mapping[str, Path], in_conllu: bool) -> dict[str, str]:
     """Copy a split's files; return the name of each copy with the name of its source."""
     copies = {}
     for number, (source, path) in enumerate(sources.items()):
         packing = path.suffix if path.suffix in (".gz", ".zst") else ""
         name = split if len(sources) == 1 else f"{split}-{number:04d}"
-        copy = f"{name}.{'conllu' if is_conllu else 'conll'}{packing}"
+        copy = f"{name}.{'conllu' if in_conllu else 'conll'}{packing}"
         before = path.stat()
         try:
             shutil.copyfile(path, made / copy)

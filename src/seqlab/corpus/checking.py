@@ -19,7 +19,7 @@ from seqlab.corpus.diagnosis import (
     replace_foreign_tags,
     scheme_error,
 )
-from seqlab.corpus.file_formats import find_foreign_format
+from seqlab.corpus.file_formats import find_foreign_format, is_conllu
 from seqlab.corpus.findings import MAX_PER_KIND, CheckedFile, Findings, count_of
 from seqlab.corpus.tag_spellings import find_suspicious_spellings
 from seqlab.errors import CorpusError
@@ -98,12 +98,12 @@ def _check_file(
             CorpusError("the folder has no files", file=str(path), expected="a file, or a folder of files")
         )
         return checked
-    is_conllu = ".conllu" in path.suffixes
-    if is_conllu:
+    in_conllu = is_conllu(path)
+    if in_conllu:
         schemes = {}
-    checked = _scan_file(path, layout, schemes, is_conllu, max_per_kind)
+    checked = _scan_file(path, layout, schemes, in_conllu, max_per_kind)
     failed = checked.errors.counts[WRONG_WIDTH]
-    if failed and failed >= NEARLY_ALL * (failed + sum(checked.lengths)) and not is_conllu:
+    if failed and failed >= NEARLY_ALL * (failed + sum(checked.lengths)) and not in_conllu:
         error, found = describe_lines(path, layout, checked)
         if found is not None:
             checked = _check_file(path, found, schemes, max_per_kind)
@@ -128,14 +128,14 @@ def _check_file(
 
 
 def _scan_file(
-    path: Path, layout: ConllLayout, schemes: Mapping[str, str], is_conllu: bool, max_per_kind: int
+    path: Path, layout: ConllLayout, schemes: Mapping[str, str], in_conllu: bool, max_per_kind: int
 ) -> CheckedFile:
     tag_columns = [column for column in layout.columns if column not in ("token", IGNORED_COLUMN)]
-    if is_conllu:
+    if in_conllu:
         tag_columns = list(CONLLU_TAG_COLUMNS)
     checked = CheckedFile(str(path), Findings(max_per_kind), Findings(max_per_kind), dict(schemes))
     try:
-        for block in scan_blocks(path, layout=ConlluLayout() if is_conllu else layout):
+        for block in scan_blocks(path, layout=ConlluLayout() if in_conllu else layout):
             if isinstance(block, CorpusError):
                 checked.errors.add(block)
             else:

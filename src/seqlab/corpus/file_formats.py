@@ -46,6 +46,11 @@ def suffix_of(path: Path) -> str:
     return Path(path.name.removesuffix(".gz").removesuffix(".zst")).suffix.lower()
 
 
+def is_conllu(path: str | PathLike[str]) -> bool:
+    """Return whether a file is CoNLL-U by its name: `.conllu`, plain or compressed."""
+    return suffix_of(Path(path)) == ".conllu"
+
+
 def is_dataset_folder(path: Path) -> bool:
     """Return whether a folder holds a Hugging Face dataset, as `save_to_disk` writes it."""
     return path.is_dir() and any((path / name).is_file() for name in _DATASET_FILES)
