@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-import sys
 import time
-from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
-from shared_server import BUCKET, PROGRAMS, REPOSITORY, SharedServer, environment, s3_client
+from shared_server import BUCKET, PROGRAMS, SharedServer, environment, s3_client
+from writer import check_runs, write_at_once
 
 from seqlab.errors import SeqlabError
 from seqlab.tracking.client import mlflow_client
@@ -22,62 +19,11 @@ from seqlab.tracking.store import prepare_store
 EPOCHS = 20
 
 
-def write_at_once(tmp_path: Path, logins: dict[str, dict[str, str]], *, runs: int) -> list[Path]:
-    """Let each user's machine write `runs` runs, all at the same time; return the folders of the runs."""
-    base = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC_"))}
-    writers = [
-        subprocess.Popen(
-            [sys.executable, Path(__file__).parent / "writer.py", tmp_path / name, str(runs), str(EPOCHS)],
-            env={**base, "PYTHONPATH": str(REPOSITORY / "src"), **login},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name, login in logins.items()
-    ]
-    try:
-        for writer in writers:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == "ready\n"
-        printed = [writer.communicate("\n", timeout=300) for writer in writers]
-    finally:
-        for writer in writers:
-            writer.kill()
-            writer.wait()
-    assert [writer.returncode for writer in writers] == [0] * len(writers), printed
-    return [tmp_path / name / f"{name}-{number}" for name in logins for number in range(runs)]
-
-
-def check_runs(folders: list[Path], client: Any) -> None:
-    """Check that each run, with all its metrics in order, its artifact and its model are there."""
-    saved = {folder: json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in folders}
-    experiments = {run["experiment_id"] for run in saved.values()}
-    assert len(experiments) == 1
-    found = {run.info.run_id: run for run in client.search_runs(list(experiments), max_results=1000)}
-    versions = client.search_model_versions("name = 'seqlab-shared'")
-    for folder, ids in saved.items():
-        run = found[ids["run_id"]]
-        assert run.info.status == "FINISHED"
-        assert run.data.params == {"seed": folder.name}
-        for key, expected in (
-            ("train/loss", [1 / epoch for epoch in range(1, EPOCHS + 1)]),
-            ("dev/span_f1", [epoch / 100 for epoch in range(1, EPOCHS + 1)]),
-        ):
-            points = client.get_metric_history(run.info.run_id, key)
-            assert [(point.step, point.value) for point in points] == list(enumerate(expected, start=1))
-        note = client.download_artifacts(run.info.run_id, "note.txt", str(folder))
-        assert Path(note).read_text(encoding="utf-8") == folder.name
-        (version,) = [version for version in versions if version.run_id == run.info.run_id]
-        (model,) = client.search_logged_models(list(experiments), f"source_run_id = '{run.info.run_id}'")
-        assert version.tags["model_id"] == model.model_id
-
-
 def test_two_writers_at_once_lose_and_repeat_nothing(server, users, s3, tmp_path):
-    folders = write_at_once(tmp_path, {name: users[name] for name in ("ann", "bob")}, runs=5)
+    folders = write_at_once(tmp_path, {name: users[name] for name in ("ann", "bob")}, runs=5, epochs=EPOCHS)
     with environment(users["ann"]):
         client = mlflow_client(server.address)
-        check_runs(folders, client)
+        check_runs(folders, EPOCHS, client)
         (experiment,) = {client.get_experiment_by_name("seqlab-shared").artifact_location}
         assert experiment.startswith("mlflow-artifacts:/"), "clients need no keys of the object store"
     objects = s3_client(s3).list_objects_v2(Bucket=BUCKET, Prefix="mlflow/")["Contents"]
@@ -176,7 +122,7 @@ def test_users_are_added_listed_and_removed(server, users):
 
 
 def test_a_backup_is_restored_into_another_database(server, users, database, s3, tmp_path):
-    (folder,) = write_at_once(tmp_path, {"ann": users["ann"]}, runs=1)
+    (folder,) = write_at_once(tmp_path, {"ann": users["ann"]}, runs=1, epochs=EPOCHS)
     backup = tmp_path / "mlflow.dump"
     database.client("pg_dump", "--format=custom", f"--file={backup}", "mlflow")
     database.client("createdb", "restored")
@@ -195,7 +141,7 @@ def test_a_backup_is_restored_into_another_database(server, users, database, s3,
     second.start()
     try:
         with environment({**users["ann"], **second.login()}):
-            check_runs([folder], mlflow_client(second.address))
+            check_runs([folder], EPOCHS, mlflow_client(second.address))
     finally:
         second.stop()
 

@@ -122,7 +122,7 @@ def server(root: Path, free_port: int) -> Iterator[Proxy]:
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while True:
             try:
                 check_server(f"http://127.0.0.1:{free_port}")
