@@ -64,7 +64,7 @@ def test_a_client_without_a_login_is_told_what_to_set(server, tmp_path):
         prepare_store(tmp_path, "seqlab-shared")
 
 
-def test_a_reader_reads_and_does_not_write(server, users, tmp_path):
+def test_a_reader_writes_nothing_and_a_writer_deletes_only_what_is_its_own(server, users, tmp_path):
     with environment(users["ann"]):
         experiment_id = prepare_store(tmp_path, "seqlab-read")
     with environment(users["eve"]):
@@ -73,9 +73,16 @@ def test_a_reader_reads_and_does_not_write(server, users, tmp_path):
         with pytest.raises(Exception, match="Permission denied"):
             client.create_run(experiment_id)
         assert client.search_runs([experiment_id]) == []
+    with environment(users["bob"]):
+        client = mlflow_client(server.address)
+        client.create_run(experiment_id)
+        with pytest.raises(Exception, match="Permission denied"):
+            client.delete_experiment(experiment_id)
+    with environment(users["ann"]):
+        mlflow_client(server.address).delete_experiment(experiment_id)
 
 
-def test_a_user_without_a_role_sees_nothing(server, users, tmp_path):
+def test_a_user_without_a_role_sees_only_what_is_its_own(server, users, tmp_path):
     with environment(users["ann"]):
         experiment_id = prepare_store(tmp_path, "seqlab-hidden")
     created = requests.post(
@@ -91,6 +98,8 @@ def test_a_user_without_a_role_sees_nothing(server, users, tmp_path):
         assert client.search_experiments() == []
         with pytest.raises(Exception, match="Permission denied"):
             client.get_experiment(experiment_id)
+        own = prepare_store(tmp_path, "seqlab-of-dan")
+        assert [experiment.experiment_id for experiment in client.search_experiments()] == [own]
 
 
 def test_users_are_added_listed_and_removed(server, users):
