@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ import pytest
 from dvc.repo import Repo
 
 from seqlab.cli import main
+from seqlab.tracking.past_runs import find_run
 
 TASKS = ("ner", "pos")
 
@@ -336,8 +338,7 @@ def test_two_queued_experiments_at_once_are_compared_with_the_first_run_which_is
     monkeypatch.chdir(small_run.folder)
     assert main(["compare", "--task", "pos", run_id, "rate-1", "--markdown"]) == 0
     report = capfd.readouterr().out
-    assert "training.learning_rate" in report
-    assert "0.03" in report
+    assert re.search(r"training.learning\\_rate \| [0-9.]+ \| 0.03 \|", report)
 
     clone = tmp_path / "clone"
     small_run.run("git", "clone", "-q", str(small_run.folder), str(clone))
@@ -381,7 +382,7 @@ def s3_remote(tmp_path):
 
 @pytest.mark.parametrize("remote", [folder_remote, s3_remote])
 def test_an_empty_clone_pulls_from_a_remote_and_reruns_nothing(
-    small_run, first_store, remote, tmp_path, monkeypatch, capfd
+    small_run, first_store, remote, tmp_path, monkeypatch
 ):
     for name, value in (("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")):
         monkeypatch.setenv(name, value)
@@ -389,12 +390,13 @@ def test_an_empty_clone_pulls_from_a_remote_and_reruns_nothing(
     small_run.run("git", "clone", "-q", str(small_run.folder), str(clone))
     # What a team commits after `dvc repro`.
     for name in small_run.run("git", "ls-files", "--others", "--exclude-standard").splitlines():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(small_run.folder / name, clone / name)
     with remote(tmp_path) as settings:
         config = {"core": {"remote": "team"}, "remote": {"team": settings}}
         with Repo(small_run.folder, config=config) as repo:
             repo.push()
-        assert not (clone / "models").exists()
+        assert not list(clone.glob("models/*/run.json"))
         monkeypatch.chdir(clone)
         with Repo(clone, config=config) as repo:
             repo.pull()
@@ -402,6 +404,4 @@ def test_an_empty_clone_pulls_from_a_remote_and_reruns_nothing(
     for task in TASKS:
         run = small_run.json(f"models/{task}/run.json")
         assert json.loads((clone / f"models/{task}/run.json").read_text(encoding="utf-8")) == run
-        capfd.readouterr()
-        assert main(["runs"]) in (0, 1)
-        assert run["run_id"][:8] in capfd.readouterr().out
+        assert find_run(clone, run["run_id"]).tags["task"] == task
