@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from runpy import run_path
 from typing import Any
@@ -27,7 +27,7 @@ PROGRAMS = REPOSITORY / ".venv-server" / "bin"
 BUCKET = "seqlab-artifacts"
 REGION = "us-east-1"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": secrets.token_urlsafe(16)}
-TIMEOUT_S = 90
+TIMEOUT_S = 300
 
 
 def free_port() -> int:
@@ -198,15 +198,23 @@ class SharedServer:
                 stderr=log,
                 start_new_session=True,
             )
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + TIMEOUT_S
         while self.request("/health") != 200:
-            log_text = (self.folder / "log").read_text(encoding="utf-8")
-            assert self.process.poll() is None, f"the server ended while it started: {log_text}"
-            assert time.monotonic() < deadline, f"the server did not answer: {log_text}"
+            log = (self.folder / "log").read_text(encoding="utf-8")
+            assert self.process.poll() is None, f"the server ended while it started: {log}"
+            assert time.monotonic() < deadline, f"the server did not answer: {log}"
             time.sleep(0.2)
 
     def stop(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(timeout=30)
 
     def request(self, path: str, **options: object) -> int:

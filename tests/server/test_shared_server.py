@@ -143,7 +143,7 @@ def test_a_backup_is_restored_into_another_database(server, users, database, s3,
         ["python", "-m", "mlflow.server.auth", "db", "upgrade", "--url", uri],
     ):
         subprocess.run(
-            [PROGRAMS / command[0], *command[1:]], env=variables, check=True, timeout=90, capture_output=True
+            [PROGRAMS / command[0], *command[1:]], env=variables, check=True, timeout=300, capture_output=True
         )
     (tmp_path / "second").mkdir()
     second = SharedServer(tmp_path / "second", uri=uri, pgpass=database.pgpass, s3=s3)
