@@ -1,14 +1,13 @@
 """Make docs/pictures from runs of this commit.
 
     pip install vl-convert-python            # renders Vega-Lite without a network; chromium must be installed
-    python docs/make_pictures.py runs  --repository CLONE --task ner
+    python docs/make_pictures.py mlflow --repository CLONE --task ner
     python docs/make_pictures.py plots --repository CLONE --task ner
     python docs/make_pictures.py errors --repository CLONE --task ner --against baseline/ner
     python docs/make_pictures.py terminal --repository CLONE --task product --against softmax
 
-CLONE is a clone of this repository in which the runs to show were made: for `runs`, the sample corpus with
-`dvc repro train@ner` and `dvc exp run --queue -S ner.training.learning_rate=...`; for `plots`, real text with
-`dvc repro evaluate@ner`; for `errors`, the same, with the predictions of another run on that text in CLONE/baseline/ner; for
+CLONE is a clone of this repository in which the runs to show were made: for `mlflow`, those of docs/experiments.md; for
+`plots`, real text with `dvc repro evaluate@ner`; for `errors`, the same, with the predictions of another run on that text in CLONE/baseline/ner; for
 `terminal`, which writes docs/terminal.md, examples/walk.sh was run in it, task `product`.
 """
 
@@ -24,15 +23,19 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
+from mlflow import MlflowClient
 from PIL import Image
 
 PICTURES = Path(__file__).parent / "pictures"
 PORT = 5055
-WINDOW = (1882, 560)
+WIDTH = 1882
 """Of 1,882 pixels, 1,400 remain without the panel on the right."""
 ASSISTANT_SHARE = 0.256
 """Of the window's width: the panel on the right that MLflow opens at a first visit. It is cut off."""
@@ -44,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("picture", choices=["runs", "plots", "errors", "terminal"])
+    parser.add_argument("picture", choices=["mlflow", "plots", "errors", "terminal"])
     parser.add_argument("--repository", type=Path, default=Path.cwd())
     parser.add_argument("--task", default="ner")
     parser.add_argument(
@@ -57,26 +60,48 @@ def main() -> None:
     elif args.picture == "terminal":
         write_terminal_page(repository, args.task, args.against)
     else:
-        {"runs": picture_runs, "plots": picture_plots}[args.picture](repository, args.task)
+        {"mlflow": picture_pages, "plots": picture_plots}[args.picture](repository, args.task)
 
 
-def picture_runs(repository: Path, task: str) -> None:
-    """Take a screenshot of the task's table of runs in the MLflow UI."""
+def picture_pages(repository: Path, task: str) -> None:
+    """Take screenshots of the MLflow UI: the task's table of runs, a comparison, one run and the registry."""
+    client = MlflowClient(f"sqlite:///{repository / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(f"seqlab-{task}")
+    runs = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time"])
+    runs = [run for run in runs if "test/token_accuracy" in run.data.metrics]
+    with ui_server(repository) as (server, table_of):
+        at = f"{server}/#/experiments/{experiment.experiment_id}"
+        ids = urllib.parse.quote(json.dumps([run.info.run_id for run in runs]))
+        experiments = urllib.parse.quote(json.dumps([experiment.experiment_id]))
+        pages = {
+            "runs": (table_of[task], 560),
+            "compare": (f"{server}/#/compare-runs?runs={ids}&experiments={experiments}", 1000),
+            "run": (f"{at}/runs/{runs[0].info.run_id}", 900),
+            "registry": (f"{server}/#/models/seqlab-{task}", 560),
+        }
+        for name, (address, height) in pages.items():
+            take_screenshot(address, f"{name}.png", (WIDTH, height))
+            page = Image.open(PICTURES / f"{name}.png").convert("RGB")
+            page = page.crop((0, 0, round(page.width * (1 - ASSISTANT_SHARE)), page.height))
+            page.quantize(128).save(PICTURES / f"{name}.png", optimize=True)
+
+
+@contextmanager
+def ui_server(repository: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Run `seqlab ui`; yield its address, and that of the table of runs of each task."""
     command = [sys.executable, "-m", "seqlab.cli", "ui", "--port", str(PORT)]
     server = subprocess.Popen(
         command, cwd=repository, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
-        address = ""
+        tables = {}
         for line in server.stdout or ():
-            if line.startswith(f"{task} runs: "):
-                address = line.partition(": ")[2].strip()
+            if match := re.match(r"(\S+) runs: (\S+)", line):
+                tables[match[1]] = match[2]
             if line.startswith("press Ctrl-C"):
                 break
         wait_for(f"http://127.0.0.1:{PORT}/health")
-        take_screenshot(address, "runs.png", WINDOW)
-        page = Image.open(PICTURES / "runs.png")
-        page.crop((0, 0, round(page.width * (1 - ASSISTANT_SHARE)), page.height)).save(PICTURES / "runs.png")
+        yield f"http://127.0.0.1:{PORT}", tables
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=30)

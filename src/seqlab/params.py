@@ -73,8 +73,29 @@ class CorpusParams(Section):
     files: FilesParams
 
 
+class PretrainedParams(Section):
+    """A pretrained encoder of KerasHub."""
+
+    source: str | None
+    """folder of a pretrained encoder, in the layout of Hugging Face or KerasHub; `null`: none"""
+    digest: str | None
+    """SHA-256 that the files must have, as `corpus.json` shows it; `null`: not checked"""
+    pooling: Literal["first", "mean"]
+    """a token's vector: that of its first piece, or the mean of its pieces"""
+    layers: Literal["last", "mix"]
+    """the last layer, or a learned mean of all layers"""
+    trained: Literal["full", "frozen"] | Positive
+    """weights that are trained: all, none, or those of so many uppermost layers"""
+    learning_rate: Annotated[float, Field(gt=0)]
+    """peak of the schedule for the encoder's weights"""
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    """factor of the learning rate from each layer to the one below"""
+    warmup_epochs: Annotated[float, Field(ge=0)]
+    """epochs in which the encoder's learning rate grows to that of the schedule, beside its warm-up"""
+
+
 class EmbedderParams(Section):
-    """The features of a token by itself."""
+    """The features of a token by itself, and of a pretrained encoder."""
 
     min_count: Positive
     """tokens that are rarer in train are unknown"""
@@ -84,8 +105,8 @@ class EmbedderParams(Section):
     """text file of word vectors (word2vec, GloVe); an empty file: none"""
     vectors_trainable: bool
     """`false` freezes the token embedding"""
-    token_embedding_dim: Positive
-    """must equal the dimension of the word vectors, if there are any"""
+    token_embedding_dim: Annotated[int, Field(ge=0)]
+    """must equal the dimension of the word vectors, if there are any; 0: no token embedding"""
     token_dropout: Share
     """share of tokens that are replaced by unknown in training"""
     characters: Literal["cnn", "attention", "bilstm", "none"]
@@ -102,13 +123,24 @@ class EmbedderParams(Section):
     """add the word shape (Xx, XX, dd, ...) as one-hot features"""
     dropout: Share
     """share of token features that are dropped in training"""
+    pretrained: PretrainedParams
+
+    @model_validator(mode="after")
+    def _has_features(self) -> EmbedderParams:
+        if not (
+            self.token_embedding_dim or self.characters != "none" or self.shape or self.pretrained.source
+        ):
+            raise ValueError(
+                "embedder has no features: set token_embedding_dim, characters, shape or pretrained.source"
+            )
+        return self
 
 
 class TransformerParams(Section):
     """A Transformer encoder."""
 
     type: Literal["transformer"]
-    """`transformer` or `bilstm`"""
+    """`transformer`, `bilstm` or `none`"""
     num_layers: Positive
     """number of layers"""
     hidden_dim: Positive
@@ -140,7 +172,7 @@ class BiLSTMParams(Section):
     """A bidirectional LSTM encoder."""
 
     type: Literal["bilstm"]
-    """`transformer` or `bilstm`"""
+    """`transformer`, `bilstm` or `none`"""
     num_layers: Positive
     """number of layers"""
     units: Positive
@@ -149,7 +181,14 @@ class BiLSTMParams(Section):
     """dropout of each layer's output"""
 
 
-EncoderParams = TransformerParams | BiLSTMParams
+class NoEncoderParams(Section):
+    """No encoder: the head reads the embedder's vectors."""
+
+    type: Literal["none"]
+    """`transformer`, `bilstm` or `none`"""
+
+
+EncoderParams = TransformerParams | BiLSTMParams | NoEncoderParams
 
 _ENCODER_TYPES = {get_args(kind.model_fields["type"].annotation)[0] for kind in get_args(EncoderParams)}
 
@@ -389,8 +428,18 @@ def _fill_in_defaults(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str,
                 if part not in section:  # DVC needs the key
                     problems[f"{name}.{part}"] = "missing; {} takes all of it from defaults"
                 elif isinstance(section[part], dict):
-                    section[part] = _default(values, part) | section[part]
+                    section[part] = _merged(_default(values, part), section[part])
     return filled, problems
+
+
+def _merged(default: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return `own` with what it lacks from `default`, in the sections that both contain, too."""
+    inner = {
+        name: default[name] | value
+        for name, value in own.items()
+        if isinstance(value, dict) and isinstance(default.get(name), dict)
+    }
+    return default | own | inner
 
 
 def _default(values: dict[str, Any], part: str) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def test_a_tag_that_the_vocabulary_lacks_becomes_unknown(tmp_path, encoder):
 def test_the_rows_are_those_of_the_plan(split, windows):
     planned = list(EpochPlanner(windows.length, BUCKETS).batches(seed=1, epoch=0))
     batches = collect(training(split, windows))
-    for (_, tags, weight), (length, row_ids) in zip(batches, planned, strict=True):
+    for (_, tags, weight), (length, row_ids, _) in zip(batches, planned, strict=True):
         assert tags.shape == (len(row_ids), length)
         assert weight.sum(axis=1).tolist() == windows.length[row_ids].tolist()
         for row, start, size in zip(tags, windows.start[row_ids], windows.length[row_ids], strict=True):

@@ -15,7 +15,7 @@ BUCKETS = [Bucket(4, 3), Bucket(8, 2)]
 def planned(*, seed=1, epoch=0, lengths=LENGTHS, buckets=BUCKETS):
     return [
         (length, rows.tolist())
-        for length, rows in EpochPlanner(lengths, buckets).batches(seed=seed, epoch=epoch)
+        for length, rows, _ in EpochPlanner(lengths, buckets).batches(seed=seed, epoch=epoch)
     ]
 
 
@@ -56,17 +56,17 @@ def test_at_most_three_per_cent_of_the_rows_are_dropped(rows, batch_size, num_bu
     buckets = choose_buckets(lengths, boundaries=boundaries, batch_size=batch_size, batch_tokens=batch_tokens)
     planner = EpochPlanner(lengths, buckets)
     assert planner.dropped <= 0.03 * rows
-    assert planner.rows == sum(len(row_ids) for _, row_ids in planner.batches(seed=seed, epoch=0))
+    assert planner.rows == sum(len(batch.row_ids) for batch in planner.batches(seed=seed, epoch=0))
     assert all(bucket.batch_size <= batch_size for bucket in buckets) or batch_tokens
 
 
 def test_evaluation_contains_every_row_once_and_fills_the_last_batch_of_each_bucket():
     batches = list(plan_evaluation(LENGTHS, BUCKETS))
-    assert {(length, len(rows)) for length, rows in batches} == {(4, 3), (8, 2)}
-    rows = np.concatenate([rows for _, rows in batches])
+    assert {(batch.length, len(batch.row_ids)) for batch in batches} == {(4, 3), (8, 2)}
+    rows = np.concatenate([batch.row_ids for batch in batches])
     assert sorted(rows[rows != FILLING].tolist()) == list(range(len(LENGTHS)))
     assert (rows == FILLING).sum() == 2
-    assert all(LENGTHS[row] <= length for length, rows in batches for row in rows if row != FILLING)
+    assert all(LENGTHS[row] <= batch.length for batch in batches for row in batch.row_ids if row != FILLING)
 
 
 def test_a_row_that_fits_no_bucket_is_refused():

@@ -78,7 +78,7 @@ def main() -> None:
 
 def make_copy(folder: Path, changes: list[str]) -> None:
     """Copy what the stages need, with changed parameters (`ner.training.epochs=2`)."""
-    for name in ("src", "data/example", "data/vectors"):
+    for name in ("src", "data/encoders", "data/example", "data/vectors"):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     values = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
     for change in changes:

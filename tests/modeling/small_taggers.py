@@ -7,6 +7,7 @@ import numpy as np
 
 from seqlab.modeling.embedder import TokenFeatureEmbedder
 from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
+from seqlab.modeling.encoders.no_encoder import NoEncoder
 from seqlab.modeling.encoders.transformer import TransformerEncoder
 from seqlab.modeling.heads.crf_head import CRFHead
 from seqlab.modeling.heads.softmax_head import SoftmaxHead
@@ -19,8 +20,22 @@ KINDS = [
     ("transformer", "crf", "attention"),
     ("absolute", "softmax", "none"),
     ("bilstm", "crf", "bilstm"),
+    ("none", "crf", "pretrained"),
 ]
-"""Encoder, head and character encoder of each kind."""
+"""Encoder, head, and the character encoder or `pretrained`, of each kind."""
+TINY_BERT = {
+    "architecture": "BertBackbone",
+    "settings": {
+        "vocabulary_size": 20,
+        "num_layers": 2,
+        "num_heads": 2,
+        "hidden_dim": 8,
+        "intermediate_dim": 8,
+        "max_sequence_length": 130,
+    },
+    "pooling": "mean",
+    "layers": "mix",
+}
 
 
 def small_tagger(
@@ -36,7 +51,11 @@ def small_tagger(
         ),
         "bilstm": lambda: BiLSTMEncoder(num_layers=1, units=8),
     }
+    encoders["none"] = NoEncoder
     heads = {"softmax": SoftmaxHead, "crf": CRFHead}
+    if characters == "pretrained":
+        characters = "none"
+        embedder = {"pretrained": TINY_BERT, **embedder}
     tagger = Tagger(
         embedder=TokenFeatureEmbedder(
             token_vocabulary_size=NUM_TOKENS,
@@ -68,6 +87,8 @@ def random_batch(
         "char_ids": np.zeros((*shape, token_length), np.int32),
         "shape_ids": np.zeros(shape, np.int32),
     }
+    features |= {name: np.zeros(shape, np.int32) for name in ("piece_starts", "piece_counts")}
+    features["piece_ids"] = np.zeros((len(lengths), 2 * length + 3), np.int32)
     tag_ids = np.zeros(shape, np.int32)
     for row, n in enumerate(lengths):
         rng = np.random.default_rng([seed, row, n])
@@ -76,6 +97,10 @@ def random_batch(
         for position in range(n):
             characters = int(rng.integers(1, TOKEN_LENGTH + 1))
             features["char_ids"][row, position, :characters] = rng.integers(1, NUM_CHARACTERS, characters)
+        counts = features["piece_counts"][row, :n] = 1 + features["token_ids"][row, :n] % 2
+        features["piece_starts"][row, :n] = 1 + np.cumsum(counts) - counts
+        total = counts.sum() + 2
+        features["piece_ids"][row, :total] = np.random.default_rng([seed, row, n]).integers(0, 20, total)
         tag_ids[row, :n] = 2 + features["token_ids"][row, :n] % (NUM_TAGS - 2)
     return features, tag_ids, (features["token_ids"] > 0).astype(np.float32)
 

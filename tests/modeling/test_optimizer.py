@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqlab.modeling.optimizer import FusedAdamW, make_optimizer
+from seqlab.modeling.optimizer import FusedAdamW, RatedAdamW, VariableRate, make_optimizer
 
 
 def learning_rate(step, **arguments):
@@ -119,3 +119,15 @@ def test_the_norm_of_an_embeddings_gradient_adds_the_rows_of_equal_tokens():
     optimizer.apply([gradient], [variable])
     clipped = np.array(optimizer._momentums[0]) / (1 - optimizer.beta_1)
     np.testing.assert_allclose(clipped, [[0, 0], [0.6, 0.8], [0, 0]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [FusedAdamW, RatedAdamW])
+def test_a_variable_has_the_learning_rate_that_its_path_is_given(kind):
+    """The first step of Adam changes each weight by the learning rate, and decay by its share of it."""
+    slow, plain = keras.Variable([1.0], name="slow"), keras.Variable([1.0], name="plain")
+    optimizer = kind(learning_rate=0.1, weight_decay=0.5)
+    optimizer.rates = {slow.path: VariableRate(factor=0.5, warmup_steps=2)}
+    optimizer.apply([tf.constant([1.0])] * 2, [slow, plain])
+    assert float(plain[0]) == pytest.approx(1 - 0.1 * 0.5 - 0.1, abs=1e-4)
+    assert float(slow[0]) == pytest.approx(1 - 0.1 * 0.25 * 0.5 - 0.1 * 0.25, abs=1e-4)
+    assert [float(optimizer.rate_of(slow, 0.1)) for _ in range(2)] == pytest.approx([0.05, 0.05])

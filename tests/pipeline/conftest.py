@@ -27,6 +27,7 @@ COPIED = (
     "params.yaml",
     ".dvcignore",
     ".gitignore",
+    "data/encoders/README.md",
     "data/example",
     "data/vectors",
     "data/.gitignore",

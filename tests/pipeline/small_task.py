@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ ENCODERS = {
         "positions": "relative", "convolution_kernel_size": 3, "dropout": 0.1, "attention_dropout": 0.1,
     },
     "bilstm": {"type": "bilstm", "num_layers": 1, "units": 8, "dropout": 0.1},
+    "none": {"type": "none"},
 }  # fmt: skip
 
 
@@ -63,11 +64,16 @@ def sentences(count: int, *, shift: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def prepare_small(folder: Path, task: TaskParams) -> Path:
-    """Write a corpus of 40 / 10 / 10 sentences below `folder`, and return the prepared folder."""
+def prepare_small(folder: Path, task: TaskParams, *, odd: Sequence[str] = ()) -> Path:
+    """Write a corpus of 40 / 10 / 10 sentences below `folder`, and return the prepared folder.
+
+    Each split ends with a sentence of the tokens `odd`, if there are any.
+    """
     folder.mkdir(exist_ok=True)
     for number, (split, count) in enumerate((("train", 40), ("dev", 10), ("test", 10))):
-        (folder / f"{split}.conll").write_text(sentences(count, shift=number), encoding="utf-8")
+        last = "".join(f"{token}\tX\tO\n" for token in odd)
+        text = sentences(count, shift=number) + last
+        (folder / f"{split}.conll").write_text(text, encoding="utf-8")
     paths = {split: str(folder / f"{split}.conll") for split in ("train", "dev", "test")}
     copy_files(folder / "raw", **paths, columns=["token", "upos", "ner"], tag_scheme="IOB2")
     prepare_task(folder / "raw", folder / "prepared", task=task)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,8 @@ def cut_windows(
     max_length: int,
     overlap: int = 0,
     continues: Callable[[int, int], np.ndarray] | None = None,
+    crowded: Mapping[int, np.ndarray] | None = None,
+    max_pieces: int = 0,
 ) -> Windows:
     """Cut sentences into rows of at most `max_length` tokens.
 
@@ -49,6 +51,9 @@ def cut_windows(
         continues: maps the first and the last token (exclusive) of a long sentence to bool (tokens,), True if
             a token continues the mention of the token before it. Rows then start between mentions, except
             inside a mention of more than `max_length` tokens. It needs an overlap of 0.
+        crowded: for each sentence of more than `max_pieces` pieces, the pieces of its tokens, int (tokens,),
+            none above `max_pieces`. Their rows have at most `max_pieces` pieces, and may overlap less.
+        max_pieces: most pieces in a row.
 
     Raises:
         ValueError: the overlap is negative or not less than `max_length`, or `continues` meets an overlap.
@@ -62,32 +67,59 @@ def cut_windows(
     stride = max_length - overlap
     counts = np.maximum(-(-(lengths - overlap) // stride), 1)
     long = np.flatnonzero(counts > 1)
-    cuts = {}
-    if continues:
-        cuts = {i: _starts_between_mentions(continues(offsets[i], offsets[i + 1]), max_length) for i in long}
-        counts[long] = [len(starts) for starts in cuts.values()]
+    cuts: dict[int, list[tuple[int, int]]] = {}
+    for i in {*(long.tolist() if continues else ()), *(crowded or ())}:
+        cuts[i] = _rows_of(
+            lengths[i],
+            max_length=max_length,
+            overlap=overlap,
+            continues=continues(offsets[i], offsets[i + 1]) if continues else None,
+            pieces=crowded.get(i) if crowded else None,
+            max_pieces=max_pieces,
+        )
+        counts[i] = len(cuts[i])
     sentence = np.repeat(np.arange(len(lengths), dtype=np.int32), counts)
     first_row = np.cumsum(counts) - counts
     place = (np.arange(len(sentence)) - first_row[sentence]) * stride
-    for i, starts in cuts.items():
-        place[first_row[i] : first_row[i] + counts[i]] = starts
+    length = np.minimum(lengths[sentence] - place, max_length)
+    for i, rows in cuts.items():
+        at = slice(first_row[i], first_row[i] + counts[i])
+        place[at], stops = np.array(rows).T
+        length[at] = stops - place[at]
     is_first = place == 0
     is_last = np.append(is_first[1:], True)
-    rest = lengths[sentence] - place
-    length = np.minimum(rest, max_length) if overlap else np.where(is_last, rest, np.roll(place, -1) - place)
-    keep_start = np.where(is_first, 0, overlap // 2)
-    keep_stop = np.where(is_last, length, stride + overlap // 2 if overlap else length)
+    shared = np.where(is_last, 0, place + length - np.roll(place, -1))  # with the next row
+    keep_start = np.where(is_first, 0, np.roll(shared, 1) // 2)
+    keep_stop = np.where(is_last, length, length - shared + shared // 2)
     small = (x.astype(np.int32) for x in (length, keep_start, keep_stop))
     return Windows(sentence, offsets[sentence] + place, *small)
 
 
-def _starts_between_mentions(continues: np.ndarray, max_length: int) -> list[int]:
-    """Return where the rows of one sentence start, from the tokens that continue a mention."""
-    starts = [0]
-    while len(continues) - starts[-1] > max_length:
-        free = np.flatnonzero(~continues[starts[-1] + 1 : starts[-1] + max_length + 1])
-        starts.append(starts[-1] + (int(free[-1]) + 1 if len(free) else max_length))
-    return starts
+def _rows_of(
+    length: int,
+    *,
+    max_length: int,
+    overlap: int,
+    continues: np.ndarray | None,
+    pieces: np.ndarray | None,
+    max_pieces: int,
+) -> list[tuple[int, int]]:
+    """Return the first token and the end (exclusive) of each row of one sentence; see `cut_windows`."""
+    before = None if pieces is None else np.concatenate([[0], np.cumsum(pieces)])
+    rows: list[tuple[int, int]] = []
+    start = 0
+    while True:
+        stop = start + max_length
+        if before is not None:
+            fitting = int(np.searchsorted(before, before[start] + max_pieces, side="right")) - 1
+            stop = min(stop, max(fitting, start + 1))
+        if stop >= length:
+            return [*rows, (start, int(length))]
+        if continues is not None:
+            free = np.flatnonzero(~continues[start + 1 : stop + 1])
+            stop = start + 1 + int(free[-1]) if len(free) else stop
+        rows.append((start, stop))
+        start = stop - min(overlap, (stop - start) // 2)
 
 
 @dataclass(frozen=True)

@@ -61,10 +61,11 @@ def training_dataset(
     def element(planned: PlannedBatch) -> tuple[Any, ...]:
         if replicas == 1:
             return gather(planned)
+        planned = gatherer.sized(planned)
         shares = share_rows(planned, replicas=replicas)
         features, labels, _ = zip(*(gather(shares[replica]) for replica in local_replicas), strict=True)
         row_ids = np.stack([share.row_ids for share in shares], axis=1).ravel()
-        return features, labels, gatherer.sample_weight(PlannedBatch(planned.length, row_ids))
+        return features, labels, gatherer.sample_weight(planned._replace(row_ids=row_ids))
 
     return _dataset(lambda: islice(planner.batches(seed=seed, epoch=epoch), skipped, None), element)
 
@@ -78,7 +79,7 @@ def evaluation_dataset(
 
     Args:
         gatherer: of the split's rows.
-        lengths: int (rows,), tokens of the rows.
+        lengths: int (rows,), tokens of the rows, or pieces if the split has them.
         buckets: the last one is at least as long as the longest row.
     """
 
@@ -95,7 +96,7 @@ def _dataset(
     """Serve the elements of the planned batches; all have the structure and ranks of a filling row's."""
     signature = tf.nest.map_structure(
         lambda array: tf.TensorSpec((None,) * array.ndim, array.dtype),
-        element(PlannedBatch(1, np.array([FILLING]))),
+        element(PlannedBatch(3, np.array([FILLING]))),
     )
     elements = tf.data.Dataset.from_generator(lambda: map(element, plan()), output_signature=signature)
     return elements.prefetch(PREFETCHED)

@@ -8,6 +8,7 @@ A split is a folder::
     places.bin     int32 (sentences, 2): the file, as a row of `files`, and the line of each sentence
     types.json     the table of types: the distinct surface forms, row 0 is padding
     token_ids.npy, char_ids.npy, shape_ids.npy   the features of each type, (V,), (V, C), (V,) int32
+    pieces.json, piece_ids.npy, piece_offsets.npy   the pieces of each type, if there is a pretrained encoder
     meta.json      sentences, tokens, extra_tags, files
 
 Features are stored once per type, not per token: the files stay small, and a batch looks the features up.
@@ -17,13 +18,14 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from seqlab.batching.features import character_ids, normalize_token, token_shape
+from seqlab.batching.pieces import SpecialPieces, TypePieces, encode_pieces
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.corpus.sentence import Sentence
 from seqlab.tags import UNKNOWN_ID
@@ -42,6 +44,7 @@ class FeatureEncoder:
         shapes: vocabulary of word shapes.
         lowercase: whether token ids fold case.
         max_token_length: C, the characters of a token that are encoded.
+        pieces: the special pieces of the pretrained encoder, if there is one.
     """
 
     tokens: Vocabulary
@@ -49,6 +52,7 @@ class FeatureEncoder:
     shapes: Vocabulary
     lowercase: bool
     max_token_length: int
+    pieces: SpecialPieces | None = None
 
     def encode_types(self, types: Iterable[str]) -> dict[str, np.ndarray]:
         """Return the features of V types: `token_ids` (V,), `char_ids` (V, C), `shape_ids` (V,), int32.
@@ -74,6 +78,8 @@ class FeatureEncoder:
         self.shapes.write(directory / "shapes.json")
         settings = {"lowercase": self.lowercase, "max_token_length": self.max_token_length}
         (directory / "encoder.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        if self.pieces:
+            self.pieces.write(directory / "pieces.json")
 
     @classmethod
     def read(cls, directory: Path) -> FeatureEncoder:
@@ -83,6 +89,7 @@ class FeatureEncoder:
             tokens=Vocabulary.read(directory / "tokens.json"),
             characters=Vocabulary.read(directory / "characters.json"),
             shapes=Vocabulary.read(directory / "shapes.json"),
+            pieces=SpecialPieces.read(directory / "pieces.json"),
             **settings,
         )
 
@@ -101,6 +108,7 @@ class EncodedSplit:
         num_tags: size of the tag vocabulary; the model does not know tag ids from there on.
         places: int32 (sentences, 2), each sentence's file, as a position in `files`, and its first line.
         files: the files of the corpus, under the names that the user knows.
+        pieces: of the types, if there is a pretrained encoder.
     """
 
     type_ids: np.ndarray
@@ -112,6 +120,7 @@ class EncodedSplit:
     num_tags: int
     places: np.ndarray
     files: list[str]
+    pieces: TypePieces | None = None
 
     @property
     def num_sentences(self) -> int:
@@ -152,8 +161,20 @@ def write_encoded_split(
     *,
     encoder: FeatureEncoder,
     tags: Vocabulary,
-) -> None:
-    """Encode sentences into a folder. Memory holds the distinct types and a few numbers per sentence."""
+    tokenize: Callable[[Sequence[str]], Sequence[Sequence[int]]] | None = None,
+) -> list[str]:
+    """Encode sentences into a folder. Memory holds the distinct types and a few numbers per sentence.
+
+    Args:
+        directory: the folder.
+        sentences: the split.
+        encoder: the vocabularies; if it has special pieces, `tokenize` is needed.
+        tags: the tag vocabulary.
+        tokenize: maps surface forms to the ids of their pieces.
+
+    Returns:
+        The forms of which some pieces are left out, because no row has room for them.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     types: dict[str, int] = {}
     extra: dict[str, int] = {}
@@ -184,11 +205,16 @@ def write_encoded_split(
         (directory / f"{name}.bin").write_bytes(content.tobytes())
     for name, values in encoder.encode_types(types).items():
         np.save(directory / f"{name}.npy", values)
+    cut: list[str] = []
+    if encoder.pieces and tokenize:
+        pieces, cut = encode_pieces(types, tokenize=tokenize, special=encoder.pieces)
+        pieces.write(directory)
     (directory / "types.json").write_text(json.dumps(["", *types], ensure_ascii=False), encoding="utf-8")
     meta = {"sentences": len(offsets) - 1, "tokens": tokens, "extra_tags": list(extra), "files": list(files)}
     (directory / "meta.json").write_text(
         json.dumps(meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
+    return cut
 
 
 def read_encoded_split(directory: Path, *, tags: Vocabulary) -> EncodedSplit:
@@ -204,4 +230,5 @@ def read_encoded_split(directory: Path, *, tags: Vocabulary) -> EncodedSplit:
         num_tags=len(tags),
         places=np.memmap(directory / "places.bin", np.int32, mode="r").reshape(-1, 2),
         files=meta["files"],
+        pieces=TypePieces.read(directory),
     )

@@ -11,10 +11,12 @@ from seqlab.batching.auxiliary import AuxiliaryColumn
 from seqlab.batching.buckets import Windows
 from seqlab.batching.encoding import EncodedSplit
 from seqlab.batching.mention_replacement import ReplacedMentions
+from seqlab.batching.pieces import PieceGatherer
 from seqlab.batching.planning import FILLING, PlannedBatch
 from seqlab.tags import UNKNOWN_ID
 
 _ROUNDED_TO = 64
+_LENGTH_ROUNDED_TO = 4
 
 
 class GatheredBatch(NamedTuple):
@@ -56,6 +58,9 @@ class BatchGatherer:
             `char_rows`, int32 (B, T), the row of each token in it; row 0 is padding. Characters are then
             encoded once per type. U is rounded up, so that there are few shapes. Otherwise `char_ids` is
             int32 (B, T, C), and every shape is static.
+
+    If the split has pieces, the length of a planned batch is in pieces; see `PieceGatherer.gather` for the
+    features. A row that would have too many pieces with other mentions keeps its own.
     """
 
     def __init__(
@@ -75,9 +80,23 @@ class BatchGatherer:
         }
         for table in self._features.values():
             table.reshape(len(table), -1)[-1, 0] = UNKNOWN_ID
+        self._pieces = PieceGatherer(split.pieces) if split.pieces else None
+
+    def sized(self, batch: PlannedBatch) -> PlannedBatch:
+        """Return a batch with its length in tokens, if it is in pieces.
+
+        All parts into which the batch is then divided have the same shapes.
+        """
+        if not self._pieces or batch.pieces:
+            return batch
+        row_ids = batch.row_ids[batch.row_ids != FILLING]
+        longest = int(self._windows.length[row_ids].max(initial=1))
+        length = longest + -longest % _LENGTH_ROUNDED_TO if self._distinct_types else batch.length - 2
+        return PlannedBatch(length, batch.row_ids, batch.length)
 
     def gather(self, batch: PlannedBatch, *, replaced: ReplacedMentions | None = None) -> GatheredBatch:
         """Return a batch; `replaced` brings other mentions into its rows."""
+        batch = self.sized(batch)
         is_row = batch.row_ids != FILLING
         starts = np.where(is_row, self._windows.start[batch.row_ids], 0)
         lengths = np.where(is_row, self._windows.length[batch.row_ids], 0)
@@ -87,12 +106,13 @@ class BatchGatherer:
         tag_ids = self._split.tag_ids[positions]
         tag_ids = np.where(tag_ids < self._split.num_tags, tag_ids, UNKNOWN_ID)
         if replaced:
-            positions = replaced.positions(positions, starts, lengths)
+            others = replaced.positions(positions, starts, lengths)
+            positions = np.where(self._fits(others, is_real)[:, None], others, positions)
         types = np.where(is_real, self._split.type_ids[positions], 0)
         types[~is_row, 0] = self._filling_type
         columns = [np.where(is_real, column[positions], 0) for column in self._auxiliary]
         return GatheredBatch(
-            features=self._features_of(types),
+            features=self._features_of(types) | self._piece_features(types, batch),
             tag_ids=np.where(is_real, tag_ids, 0).astype(np.int32),
             auxiliary_ids=np.stack(columns, axis=-1) if columns else np.zeros((*types.shape, 0), np.int32),
             sample_weight=is_real.astype(np.float32),
@@ -101,8 +121,21 @@ class BatchGatherer:
 
     def sample_weight(self, batch: PlannedBatch) -> np.ndarray:
         """Return the sample weights of a batch alone, float32 (B, T)."""
+        batch = self.sized(batch)
         lengths = np.where(batch.row_ids != FILLING, self._windows.length[batch.row_ids], 0)
         return (np.arange(batch.length) < lengths[:, None]).astype(np.float32)
+
+    def _fits(self, positions: np.ndarray, is_real: np.ndarray) -> np.ndarray:
+        """Return whether each row has few enough pieces, bool (B,)."""
+        if not self._pieces:
+            return np.ones(len(positions), np.bool_)
+        counts = np.where(is_real, self._pieces.counts[self._split.type_ids[positions]], 0)
+        return counts.sum(axis=1) <= self._pieces.special.max_pieces
+
+    def _piece_features(self, types: np.ndarray, batch: PlannedBatch) -> dict[str, np.ndarray]:
+        if not self._pieces:
+            return {}
+        return self._pieces.gather(types, length=0 if self._distinct_types else batch.pieces)
 
     def _features_of(self, types: np.ndarray) -> dict[str, np.ndarray]:
         features = {name: self._features[name][types] for name in ("token_ids", "shape_ids")}

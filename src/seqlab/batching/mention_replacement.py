@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seqlab.batching.encoding import EncodedSplit
+from seqlab.batching.pieces import ranges
 from seqlab.batching.spans import SpanFinder
 from seqlab.tags import split_tag
 
@@ -77,24 +78,18 @@ class ReplacedMentions:
         """
         first = np.searchsorted(self._starts, starts)
         counts = np.searchsorted(self._starts, starts + lengths) - first
-        mentions = _ranges(first, counts)
+        mentions = ranges(first, counts)
         rows = np.repeat(np.arange(len(starts)), counts)
         begins = self._starts[mentions] - starts[rows]
         inside = begins + self._lengths[mentions] <= lengths[rows]
         mentions, rows, begins = mentions[inside], rows[inside], begins[inside]
         lengths = self._lengths[mentions]
-        tokens = _ranges(np.zeros_like(lengths), lengths)
+        tokens = ranges(np.zeros_like(lengths), lengths)
         result = positions.copy()
         result[np.repeat(rows, lengths), np.repeat(begins, lengths) + tokens] = (
             np.repeat(self._sources[mentions], lengths) + tokens
         )
         return result
-
-
-def _ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Concatenate `arange(start, start + count)` for each pair."""
-    before = np.cumsum(counts) - counts
-    return np.arange(counts.sum()) + np.repeat(starts - before, counts)
 
 
 class MentionReplacer:

@@ -14,10 +14,15 @@ FILLING = -1
 
 
 class PlannedBatch(NamedTuple):
-    """A batch: the length T to which its rows are padded, and the ids of its rows, int64 (B,)."""
+    """A batch: the length to which its rows are padded, and the ids of its rows, int64 (B,).
+
+    The length is T, in tokens; with a pretrained encoder it is planned in pieces, and `pieces` keeps it once
+    `BatchGatherer.sized` has replaced it.
+    """
 
     length: int
     row_ids: np.ndarray
+    pieces: int = 0
 
 
 class EpochPlanner:
@@ -72,7 +77,7 @@ def share_rows(batch: PlannedBatch, *, replicas: int) -> list[PlannedBatch]:
     All get equally many rows. `FILLING` makes up for missing ones.
     """
     row_ids = np.append(batch.row_ids, np.full(-len(batch.row_ids) % replicas, FILLING))
-    return [PlannedBatch(batch.length, row_ids[replica::replicas]) for replica in range(replicas)]
+    return [batch._replace(row_ids=row_ids[replica::replicas]) for replica in range(replicas)]
 
 
 def plan_evaluation(lengths: np.ndarray, buckets: Sequence[Bucket]) -> Iterator[PlannedBatch]:

@@ -77,9 +77,7 @@ def fetch_sources(
         PinMismatchError: a location returned other bytes than the pinned ones.
         FilesUnavailableError: names each missing file, the locations tried, and where to put the file.
     """
-    mirror = mirror or os.environ.get(MIRROR_VARIABLE) or None
-    if mirror:
-        _check_address(mirror)
+    mirror = mirror_of(mirror)
     paths: dict[str, Path] = {}
     missing: list[tuple[Source, list[str]]] = []
     silent_hosts: set[str] = set()
@@ -114,13 +112,7 @@ def _fetch_from_any(
     """
     locations = [source.url]
     if mirror:
-        quoted = urllib.parse.quote(source.mirror_path)
-        below = (
-            f"{mirror.rstrip('/')}/{quoted}"
-            if "://" in mirror
-            else Path(mirror).expanduser() / source.mirror_path
-        )
-        locations.insert(0, str(below))
+        locations.insert(0, location_in_mirror(mirror, source.mirror_path))
     failures = []
     for location in locations:
         host, shown = urllib.parse.urlsplit(location).netloc, without_credentials(location)
@@ -138,6 +130,43 @@ def _fetch_from_any(
         else:
             return []
     return failures
+
+
+def location_in_mirror(mirror: str, path: str) -> str:
+    """Return where a mirror, a folder or an address, has the file of a path `<host>/<path>`."""
+    if "://" in mirror:
+        return f"{mirror.rstrip('/')}/{urllib.parse.quote(path)}"
+    return str(Path(mirror).expanduser() / path)
+
+
+def mirror_of(mirror: str | None) -> str | None:
+    """Return the mirror to use: the given one, or else that of the environment.
+
+    Raises:
+        CorpusError: its address is invalid.
+    """
+    mirror = mirror or os.environ.get(MIRROR_VARIABLE) or None
+    if mirror:
+        _check_address(mirror)
+    return mirror
+
+
+def fetch_unpinned_file(location: str, destination: Path) -> None:
+    """Copy or download a file of which no digest is known; the arguments are those of `fetch_file`.
+
+    Raises:
+        NotFoundError: there is no such file, or it cannot be read.
+        UnreachableError: no complete answer in any attempt.
+    """
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    partial = destination.with_name(f"{destination.name}.part")
+    partial.unlink(missing_ok=True)
+    if urllib.parse.urlsplit(location).scheme in ("http", "https"):
+        with _progress(destination.name) as report:
+            _download(location, partial, Pin("sha256", "0" * 64), ATTEMPTS, time.sleep, report)
+    else:
+        _copy(location, partial)
+    partial.replace(destination)
 
 
 def fetch_file(

@@ -1,4 +1,4 @@
-"""The embedder: token vectors from a token's id, characters and shape."""
+"""The embedder: token vectors from a token's id, characters and shape, and from a pretrained encoder."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from seqlab.modeling.characters import CharacterAttentionPooling, CharacterBiLST
 from seqlab.modeling.configured_layer import ConfiguredLayer
 from seqlab.modeling.layers import Dropout
 from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_padding
+from seqlab.modeling.pretrained import PretrainedEmbedding
 from seqlab.modeling.token_embedding import ShapeOneHot, TokenEmbedding
+from seqlab.tags import PADDING_ID
 
 
 @keras.saving.register_keras_serializable(package="seqlab")
 class TokenFeatureEmbedder(ConfiguredLayer):
-    """Concatenates the token embedding, the character encoding and the one-hot word shape.
+    """Concatenates the token embedding, the characters, the one-hot word shape and the pretrained encoder.
+
+    Each of them can be left out.
 
     Shapes: the features of the batch contract, int (B, T) or (B, T, C) -> float (B, T, D). If there are
     `char_rows` (B, T), `char_ids` (U, C) contains the characters of the distinct types, which are then
@@ -28,7 +32,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
 
     Args:
         token_vocabulary_size: entries of the token vocabulary, including the reserved ones.
-        token_embedding_dim: dimension of the token embedding.
+        token_embedding_dim: dimension of the token embedding; 0 leaves it out.
         token_dropout: share of tokens that are replaced by unknown in training.
         token_trainable: False freezes the token embedding.
         characters: `cnn`, `attention`, `bilstm` or `none`.
@@ -38,6 +42,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
         character_kernel_sizes: kernel sizes in characters (cnn).
         shape_vocabulary_size: entries of the shape vocabulary; 0 leaves word shape out.
         dropout: share of features dropped in training.
+        pretrained: arguments of `PretrainedEmbedding`, or None.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
         character_kernel_sizes: Sequence[int] = (3,),
         shape_vocabulary_size: int = 0,
         dropout: float = 0.0,
+        pretrained: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -68,20 +74,26 @@ class TokenFeatureEmbedder(ConfiguredLayer):
         self.character_kernel_sizes = list(character_kernel_sizes)
         self.shape_vocabulary_size = shape_vocabulary_size
         self.dropout = dropout
+        self.pretrained = pretrained
         options: dict[str, Any] = {"dtype": self.dtype_policy}
-        self.token_embedding = TokenEmbedding(
-            vocabulary_size=token_vocabulary_size,
-            embedding_dim=token_embedding_dim,
-            token_dropout=token_dropout,
-            trainable=token_trainable,
-            **options,
-        )
+        self.token_embedding: Any = None
+        if token_embedding_dim:
+            self.token_embedding = TokenEmbedding(
+                vocabulary_size=token_vocabulary_size,
+                embedding_dim=token_embedding_dim,
+                token_dropout=token_dropout,
+                trainable=token_trainable,
+                **options,
+            )
         self.character_encoder = self._character_encoder(
             vocabulary_size=character_vocabulary_size, embedding_dim=character_embedding_dim, **options
         )
         self.shape_one_hot = None
         if shape_vocabulary_size:
             self.shape_one_hot = ShapeOneHot(vocabulary_size=shape_vocabulary_size, **options)
+        self.pretrained_encoder = None
+        if pretrained:
+            self.pretrained_encoder = PretrainedEmbedding(**pretrained, name="pretrained", **options)
         self.dropout_layer = Dropout(dropout, **options)
 
     def _character_encoder(self, **options: Any) -> keras.layers.Layer | None:
@@ -97,25 +109,34 @@ class TokenFeatureEmbedder(ConfiguredLayer):
         raise ValueError(f"characters must be cnn, attention, bilstm or none, received {self.characters!r}")
 
     def build(self, input_shape: dict[str, Shape]) -> None:
-        self.token_embedding.build(input_shape["token_ids"])
+        if self.token_embedding is not None:
+            self.token_embedding.build(input_shape["token_ids"])
         if self.character_encoder is not None:
             self.character_encoder.build(input_shape["char_ids"])
         if self.shape_one_hot is not None:
             self.shape_one_hot.build(input_shape["shape_ids"])
+        if self.pretrained_encoder is not None:
+            self.pretrained_encoder.build(input_shape)
 
     def compute_output_shape(self, input_shape: dict[str, Shape]) -> Shape:
         character_dim = 0 if self.character_encoder is None else self.character_encoder.output_dim
-        dim = self.token_embedding_dim + character_dim + self.shape_vocabulary_size
+        pretrained_dim = 0 if self.pretrained_encoder is None else self.pretrained_encoder.output_dim
+        dim = self.token_embedding_dim + character_dim + self.shape_vocabulary_size + pretrained_dim
         return (*input_shape["token_ids"], dim)
 
     def call(self, features: dict[str, Tensor], mask: Any = None, training: bool | None = None) -> Tensor:
-        parts = [self.token_embedding(features["token_ids"], training=training)]
+        mask = self.compute_mask(features, mask)
+        parts = []
+        if self.token_embedding is not None:
+            parts.append(self.token_embedding(features["token_ids"], training=training))
         if self.character_encoder is not None:
             parts.append(self._encode_characters(features, training))
         if self.shape_one_hot is not None:
             parts.append(self.shape_one_hot(features["shape_ids"]))
+        if self.pretrained_encoder is not None:
+            parts.append(self.pretrained_encoder(features, training=training))
         x = self.dropout_layer(ops.concatenate(parts, axis=-1), training=training)
-        return zero_padding(x, self.compute_mask(features, mask))
+        return zero_padding(x, mask)
 
     def _encode_characters(self, features: dict[str, Tensor], training: bool | None) -> Tensor:
         assert self.character_encoder is not None
@@ -127,5 +148,5 @@ class TokenFeatureEmbedder(ConfiguredLayer):
     def compute_mask(self, features: dict[str, Tensor], mask: Any = None) -> Tensor:
         # Without a mask, Keras passes a dict with None for each feature.
         if mask is None or isinstance(mask, Mapping):
-            return self.token_embedding.compute_mask(features["token_ids"])
+            return ops.not_equal(features["token_ids"], PADDING_ID)
         return mask

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
+from keras import ops
+
+
+@dataclass(frozen=True)
+class VariableRate:
+    """The learning rate of a variable, relative to the schedule.
+
+    Args:
+        factor: of the schedule's learning rate.
+        warmup_steps: steps in which the factor grows linearly from `factor / warmup_steps`; 0 for none.
+    """
+
+    factor: float
+    warmup_steps: int = 0
 
 
 def make_optimizer(
@@ -16,6 +32,7 @@ def make_optimizer(
     clip_norm: float | None = None,
     averaged_steps: int = 0,
     loss_scaling: bool = False,
+    rates: Mapping[str, VariableRate] | None = None,
 ) -> keras.optimizers.Optimizer:
     """Return AdamW (Loshchilov and Hutter 2019) with linear warm-up and cosine decay to 0 (SGDR, 2017).
 
@@ -31,6 +48,7 @@ def make_optimizer(
         averaged_steps: number of steps that an exponential moving average of the weights covers, with
             momentum `1 - 1 / averaged_steps` (Polyak and Juditsky 1992); 0 or 1 for none.
         loss_scaling: whether to scale the loss dynamically, so that float16 gradients do not underflow.
+        rates: learning rates by the path of the variable; other variables have that of the schedule.
     """
     warmup_steps = min(warmup_steps, total_steps // 2)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -40,7 +58,7 @@ def make_optimizer(
         warmup_steps=warmup_steps,
     )
     is_fused = keras.backend.backend() == "tensorflow"
-    optimizer = (FusedAdamW if is_fused else keras.optimizers.AdamW)(
+    optimizer = (FusedAdamW if is_fused else RatedAdamW)(
         learning_rate=schedule,
         weight_decay=weight_decay,
         global_clipnorm=clip_norm,
@@ -48,12 +66,44 @@ def make_optimizer(
         use_ema=averaged_steps > 1,
         ema_momentum=1 - 1 / max(averaged_steps, 2),
     )
+    optimizer.rates = dict(rates or {})
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "embeddings", "scale"])
     return keras.optimizers.LossScaleOptimizer(optimizer) if loss_scaling else optimizer
 
 
+class RatedAdamW(keras.optimizers.AdamW):
+    """AdamW with a learning rate for each variable.
+
+    Attributes:
+        rates: by the path of the variable; other variables have the learning rate of the schedule.
+    """
+
+    rates: Mapping[str, VariableRate] = {}
+
+    def rate_of(self, variable: Any, learning_rate: Any) -> Any:
+        """Return the learning rate of a variable, from that of the schedule."""
+        rate = self.rates.get(variable.path)
+        if rate is None:
+            return learning_rate
+        factor = ops.cast(rate.factor, "float32")
+        if rate.warmup_steps:
+            done = ops.cast(self.iterations + 1, "float32") / rate.warmup_steps
+            factor = factor * ops.minimum(1.0, done)
+        return ops.cast(learning_rate, "float32") * factor
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        super().update_step(gradient, variable, self.rate_of(variable, learning_rate))
+
+    def _apply_weight_decay(self, variables: Any) -> None:
+        if not self.weight_decay:
+            return
+        for variable in filter(self._use_weight_decay, variables):
+            share = ops.cast(self.rate_of(variable, self.learning_rate) * self.weight_decay, variable.dtype)
+            self.assign(variable, variable - variable * share)
+
+
 @keras.saving.register_keras_serializable(package="seqlab")
-class FusedAdamW(keras.optimizers.AdamW):
+class FusedAdamW(RatedAdamW):
     """AdamW on TensorFlow, whose update of a variable, and of its moving average, is one kernel each.
 
     Keras runs about twelve kernels, each of which reads and writes the whole variable, also for a large
@@ -80,7 +130,7 @@ class FusedAdamW(keras.optimizers.AdamW):
             v=self._velocities[index].value.handle,
             beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
             beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
-            lr=tf.cast(learning_rate, variable.dtype),
+            lr=tf.cast(self.rate_of(variable, learning_rate), variable.dtype),
             beta1=self.beta_1,
             beta2=self.beta_2,
             epsilon=self.epsilon,
@@ -102,15 +152,17 @@ class FusedAdamW(keras.optimizers.AdamW):
         return super()._clip_gradients(grads)
 
     def _apply_weight_decay(self, variables: Any) -> None:
-        """Decay the weights by one kernel each, with a learning rate that is computed once, not for each."""
+        """Decay the weights by one kernel each; the schedule is computed once, not for each."""
         import tensorflow as tf
 
         if not self.weight_decay:
             return
-        share = self.learning_rate * self.weight_decay
+        learning_rate = self.learning_rate
         for variable in filter(self._use_weight_decay, variables):
             tf.raw_ops.ResourceApplyGradientDescent(
-                var=variable.value.handle, alpha=tf.cast(share, variable.dtype), delta=variable.value
+                var=variable.value.handle,
+                alpha=tf.cast(self.rate_of(variable, learning_rate) * self.weight_decay, variable.dtype),
+                delta=variable.value,
             )
 
     def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-
-from seqlab.modeling.tagger import Tagger
+from seqlab.modeling.tagger import Tagger, smallest_batch
 
 
 def in_float32(tagger: Tagger) -> Tagger:
@@ -18,8 +16,7 @@ def in_float32(tagger: Tagger) -> Tagger:
 def float32_copy(tagger: Tagger) -> Tagger:
     """Return a copy of a built tagger with its weights, in which every layer has the float32 policy."""
     copy = type(tagger).from_config(_in_float32(tagger.get_config()))
-    ids = keras.ops.ones((1, 1), "int32")
-    copy({"token_ids": ids, "char_ids": keras.ops.ones((1, 1, 1), "int32"), "shape_ids": ids})
+    copy(smallest_batch())
     copy.set_weights(tagger.get_weights())
     return copy
 

@@ -9,19 +9,34 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 import seqlab.modeling.embedder  # noqa: F401 (registers its layers)
 from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
+from seqlab.modeling.encoders.no_encoder import NoEncoder
 from seqlab.modeling.encoders.transformer import TransformerEncoder
 from seqlab.modeling.heads.crf_head import CRFHead
 from seqlab.modeling.heads.softmax_head import SoftmaxHead
 from seqlab.modeling.masks.masked_ops import Shape, Tensor
 from seqlab.tags import PADDING_ID
 
-ENCODERS = {"transformer": TransformerEncoder, "bilstm": BiLSTMEncoder}
+ENCODERS = {"transformer": TransformerEncoder, "bilstm": BiLSTMEncoder, "none": NoEncoder}
 HEADS = {"softmax": SoftmaxHead, "crf": CRFHead}
 """Encoders and heads by the value of `type` in params.yaml."""
+
+
+def smallest_batch(*, max_token_length: int = 1) -> dict[str, np.ndarray]:
+    """Return the features of one token of one piece, for building a tagger."""
+    one = np.ones((1, 1), np.int32)
+    return {
+        "token_ids": one,
+        "shape_ids": one,
+        "char_ids": np.ones((1, 1, max_token_length), np.int32),
+        "piece_ids": np.ones((1, 3), np.int32),
+        "piece_starts": one,
+        "piece_counts": one,
+    }
 
 
 @keras.saving.register_keras_serializable(package="seqlab")

@@ -12,13 +12,19 @@ from seqlab.batching.encoding import FeatureEncoder
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.errors import SeqlabError
 from seqlab.modeling.embedder import TokenFeatureEmbedder
-from seqlab.modeling.tagger import ENCODERS, HEADS, Tagger
+from seqlab.modeling.pretrained import backbone_settings
+from seqlab.modeling.tagger import ENCODERS, HEADS, Tagger, smallest_batch
 from seqlab.params import EmbedderParams, EncoderParams, HeadParams, TaskParams
 from seqlab.tags import transition_constraints
 
 
 def build_tagger(
-    task: TaskParams, *, encoder: FeatureEncoder, tags: Vocabulary, vectors: np.ndarray | None = None
+    task: TaskParams,
+    *,
+    encoder: FeatureEncoder,
+    tags: Vocabulary,
+    vectors: np.ndarray | None = None,
+    backbone: keras.Model | None = None,
 ) -> Tagger:
     """Build a tagger with weights, not yet compiled, in the task's mixed-precision policy.
 
@@ -27,6 +33,7 @@ def build_tagger(
         encoder: the vocabularies of tokens, characters and shapes.
         tags: the tag vocabulary.
         vectors: initial token embeddings, float32 (vocabulary, D), NaN for tokens without a vector.
+        backbone: the pretrained encoder, if there is one.
 
     Raises:
         SeqlabError: the vectors have another dimension than the token embedding.
@@ -35,21 +42,27 @@ def build_tagger(
     try:
         tagger = Tagger(
             name="tagger",
-            embedder=_build_embedder(task.embedder, encoder),
+            embedder=_build_embedder(task.embedder, encoder, backbone),
             encoder=_build_encoder(task.encoder, max_length=task.training.window_length),
             head=_build_head(task.head, tags=tags, tag_scheme=task.tag_scheme),
         )
     finally:
         keras.config.set_dtype_policy("float32")
-    ids = np.ones((1, 1), np.int32)
-    characters = np.ones((*ids.shape, encoder.max_token_length), np.int32)
-    tagger({"token_ids": ids, "char_ids": characters, "shape_ids": ids})
+    tagger(smallest_batch(max_token_length=encoder.max_token_length))
+    if backbone is not None:
+        tagger.embedder.pretrained_encoder.load_backbone(backbone)
     if vectors is not None:
         _set_vectors(tagger, vectors, task.embedder)
     return tagger
 
 
-def _build_embedder(params: EmbedderParams, encoder: FeatureEncoder) -> keras.layers.Layer:
+def _build_embedder(
+    params: EmbedderParams, encoder: FeatureEncoder, backbone: keras.Model | None
+) -> keras.layers.Layer:
+    pretrained = None
+    if backbone is not None:
+        chosen = params.pretrained.model_dump(include={"pooling", "layers", "trained"})
+        pretrained = backbone_settings(backbone) | chosen
     return TokenFeatureEmbedder(
         token_vocabulary_size=len(encoder.tokens),
         token_embedding_dim=params.token_embedding_dim,
@@ -62,6 +75,7 @@ def _build_embedder(params: EmbedderParams, encoder: FeatureEncoder) -> keras.la
         character_kernel_sizes=params.character_kernel_sizes,
         shape_vocabulary_size=len(encoder.shapes) if params.shape else 0,
         dropout=params.dropout,
+        pretrained=pretrained,
         name="embedder",
     )
 

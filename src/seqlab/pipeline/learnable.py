@@ -44,7 +44,7 @@ def check_learnable(
     embedder, training = task.embedder, task.training
     if num_tokens == NUM_RESERVED:
         unknown = f"no token occurs embedder.min_count = {embedder.min_count} times in train: all are unknown"
-        if embedder.characters == "none" and not embedder.shape:
+        if embedder.characters == "none" and not embedder.shape and not embedder.pretrained.source:
             raise SeqlabError(
                 unknown, where="embedder", remedy="lower embedder.min_count, or set embedder.characters"
             )

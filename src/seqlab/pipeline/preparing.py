@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from seqlab.atomic import replaced_directory, write_json
 from seqlab.batching.auxiliary import write_auxiliary
 from seqlab.batching.encoding import FeatureEncoder, write_encoded_split
 from seqlab.batching.features import normalize_token, token_shape
+from seqlab.batching.pieces import SpecialPieces
 from seqlab.batching.vectors import embeddings_for, read_vectors
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.corpus.conll import IGNORED_COLUMN, check_tag_column
@@ -35,7 +36,7 @@ _MIN_COUNT = 2
 """Rarer characters and shapes are unknown, so that the embedding of `unknown` is trained on rare ones."""
 
 
-def prepare_task(raw: Path, prepared: Path, *, task: TaskParams) -> dict[str, Any]:
+def prepare_task(raw: Path, prepared: Path, *, task: TaskParams, mirror: str | None = None) -> dict[str, Any]:
     """Read, validate, convert and encode one task's column. Vocabularies come from train alone.
 
     Args:
@@ -43,6 +44,7 @@ def prepare_task(raw: Path, prepared: Path, *, task: TaskParams) -> dict[str, An
         prepared: the folder to write: `vocabulary/`, `train/`, `dev/`, `test/` and `corpus.json`. It is
             replaced as a whole, and only if everything succeeds.
         task: the task's section of the parameters.
+        mirror: a folder or an address, tried before the origin of a pretrained encoder.
 
     Returns:
         The corpus's statistics and identity, ready for JSON.
@@ -78,12 +80,20 @@ def prepare_task(raw: Path, prepared: Path, *, task: TaskParams) -> dict[str, An
     repaired: Counter[str] = Counter()
     with replaced_directory(prepared) as made:
         encoder = _add_vectors(made, encoder, task)
+        encoder, tokenizer, pretrained = _add_encoder(made, encoder, task, mirror)
         encoder.write(made / "vocabulary")
         tags.write(made / "vocabulary" / "tags.json")
         for split in SPLITS:
             logger.info("encoding %s", split)
             rows = sentences(split, lambda _, count, split=split: repaired.update({split: count}))  # type: ignore[misc]
-            write_encoded_split(made / split, rows, encoder=encoder, tags=tags)
+            cut = write_encoded_split(made / split, rows, encoder=encoder, tags=tags, tokenize=tokenizer)
+            for form in cut:
+                logger.warning(
+                    "%s has a token of more than %d pieces, of which the later ones are left out: %.40s",
+                    split,
+                    encoder.pieces.max_pieces if encoder.pieces else 0,
+                    form,
+                )
         left_out = write_auxiliary(
             made / "train",
             {
@@ -110,6 +120,7 @@ def prepare_task(raw: Path, prepared: Path, *, task: TaskParams) -> dict[str, An
                 "shapes": len(encoder.shapes),
                 "tags": len(tags),
             },
+            "pretrained": pretrained,
             "tags_repaired": dict(repaired),
             **statistics,
         }
@@ -159,6 +170,33 @@ def _build_vocabularies(train: Iterator[Sentence], task: TaskParams) -> tuple[Fe
         max_token_length=task.embedder.max_token_length,
     )
     return encoder, Vocabulary.from_counts(tags)
+
+
+def _add_encoder(
+    made: Path, encoder: FeatureEncoder, task: TaskParams, mirror: str | None
+) -> tuple[FeatureEncoder, Callable[[Sequence[str]], list[list[int]]] | None, dict[str, Any] | None]:
+    """Write `pretrained/`, the files of the encoder, and `vocabulary/tokenizer/`, if an encoder is named.
+
+    Returns:
+        The feature encoder with the special pieces, the tokenizer, and what is known of the encoder's files.
+    """
+    params = task.embedder.pretrained
+    if not params.source:
+        return encoder, None, None
+    from seqlab.hub.encoder_files import copy_encoder
+    from seqlab.hub.loading import PieceTokenizer, load_backbone
+    from seqlab.modeling.pretrained import check_backbone
+
+    files = copy_encoder(params.source, made / "pretrained", digest=params.digest, mirror=mirror)
+    logger.info("reading the pretrained encoder %s, SHA-256 %s", files.source, files.digest)
+    backbone = load_backbone(made / "pretrained", load_weights=False)
+    check_backbone(backbone, needs_blocks=params.layers == "mix" or isinstance(params.trained, int))
+    tokenizer = PieceTokenizer(made / "pretrained")
+    tokenizer.save(made / "vocabulary" / "tokenizer")
+    special = SpecialPieces(
+        tokenizer.start, tokenizer.end, tokenizer.unknown, backbone.max_sequence_length - 2
+    )
+    return replace(encoder, pieces=special), tokenizer, asdict(files)
 
 
 def _add_vectors(made: Path, encoder: FeatureEncoder, task: TaskParams) -> FeatureEncoder:

@@ -69,6 +69,7 @@ def start_training_run(
             "corpus.licence": corpus["licence"],
             "corpus.auxiliary_columns": ", ".join(corpus["auxiliary_columns"]) or "none",
             "corpus.synthetic": str(corpus["synthetic"]).lower(),
+            **{f"pretrained.{name}": value for name, value in (corpus.get("pretrained") or {}).items()},
             "mlflow.note.content": _note(task, section, corpus),
         }
     )

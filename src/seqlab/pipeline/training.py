@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,25 +16,33 @@ import keras
 import numpy as np
 
 from seqlab.batching.auxiliary import read_auxiliary
-from seqlab.batching.buckets import choose_buckets, cut_windows
+from seqlab.batching.buckets import choose_buckets
 from seqlab.batching.datasets import training_dataset
 from seqlab.batching.encoding import read_encoded_split
 from seqlab.batching.gathering import BatchGatherer
 from seqlab.batching.mention_replacement import MentionReplacer, continues_mention
 from seqlab.batching.planning import EpochPlanner, plan_evaluation
 from seqlab.evaluation.scores import score_sentences
+from seqlab.hub.loading import load_backbone
 from seqlab.modeling.distribution import Replicas, check_batch_size
 from seqlab.modeling.fit import FitResult, fit
 from seqlab.modeling.masks.proof import check_masks
 from seqlab.modeling.multi_task_tagger import MultiTaskTagger
-from seqlab.modeling.optimizer import make_optimizer
+from seqlab.modeling.optimizer import VariableRate, make_optimizer
 from seqlab.modeling.saving import save_tagger
 from seqlab.modeling.tagger import Tagger
 from seqlab.modeling.training_state import Checkpoint, TrainingState
 from seqlab.params import TaskParams
 from seqlab.pipeline.building import build_tagger
 from seqlab.pipeline.learnable import check_learnable
-from seqlab.pipeline.predicting import boundaries_for, load_prepared, predict_split, prediction_plan
+from seqlab.pipeline.predicting import (
+    boundaries_for,
+    cut_rows,
+    load_prepared,
+    predict_split,
+    prediction_plan,
+    row_lengths,
+)
 
 
 @dataclass(frozen=True)
@@ -114,28 +123,31 @@ def train_task(
     encoder, tags = load_prepared(prepared)
     train, dev = (read_encoded_split(prepared / name, tags=tags) for name in ("train", "dev"))
     auxiliary = read_auxiliary(prepared / "train")
-    windows = cut_windows(
-        train.offsets,
+    windows = cut_rows(
+        train,
         max_length=training.window_length,
         continues=partial(continues_mention, train) if spans else None,
     )
+    lengths = row_lengths(train, windows)
     buckets = choose_buckets(
-        windows.length,
+        lengths,
         boundaries=boundaries_for(
-            windows.length, training, batch_size=1 if training.batch_tokens else training.batch_size
+            lengths, training, batch_size=1 if training.batch_tokens else training.batch_size
         ),
         batch_size=training.batch_size,
         batch_tokens=training.batch_tokens,
     )
-    planner = EpochPlanner(windows.length, buckets)
+    planner = EpochPlanner(lengths, buckets)
     check_learnable(
         train, dev, task=task, num_tokens=len(encoder.tokens), windows=len(windows), steps=planner.steps
     )
 
     vectors_path = prepared / "vectors.npy"
     vectors = np.load(vectors_path) if vectors_path.exists() else None
+    backbone = load_backbone(prepared / "pretrained") if encoder.pieces else None
     with replicas.scope():
-        tagger = build_tagger(task, encoder=encoder, tags=tags, vectors=vectors)
+        tagger = build_tagger(task, encoder=encoder, tags=tags, vectors=vectors, backbone=backbone)
+    del backbone
     layers_masked = check_masks(
         tagger, max_length=training.window_length, max_token_length=encoder.max_token_length
     )
@@ -150,6 +162,7 @@ def train_task(
         learner.compile(
             optimizer=make_optimizer(
                 learning_rate=training.learning_rate,
+                rates=_encoder_rates(tagger, task, steps=planner.steps),
                 warmup_steps=round(training.warmup_epochs * planner.steps),
                 total_steps=training.epochs * planner.steps,
                 weight_decay=training.weight_decay,
@@ -163,6 +176,7 @@ def train_task(
         )
     summary: dict[str, Any] = {
         "parameters": int(tagger.count_params()),
+        "parameters_trained": sum(math.prod(weight.shape) for weight in tagger.trainable_weights),
         "layers_reached_by_mask": layers_masked,
         "steps_per_epoch": planner.steps,
         "rows_per_epoch": planner.rows,
@@ -241,9 +255,24 @@ def train_task(
         "tokens_per_s": tokens / duration_s,
         "dev": {name: best[name] for name in dev_scores},
     }
-    dev_batch = next(plan_evaluation(dev_windows.length, dev_buckets))
+    dev_batch = next(plan_evaluation(row_lengths(dev, dev_windows), dev_buckets))
     sample = BatchGatherer(dev, dev_windows).gather(dev_batch).features
     return TrainedTask(tagger=tagger, result=result, summary=summary, sample=sample)
+
+
+def _encoder_rates(tagger: Tagger, task: TaskParams, *, steps: int) -> dict[str, VariableRate]:
+    """Return the learning rates of the pretrained encoder's variables, relative to `learning_rate`."""
+    encoder = tagger.embedder.pretrained_encoder
+    if encoder is None:
+        return {}
+    params = task.embedder.pretrained
+    share = params.learning_rate / task.training.learning_rate
+    return {
+        variable.path: VariableRate(
+            factor=share * params.layer_decay**depth, warmup_steps=round(params.warmup_epochs * steps)
+        )
+        for variable, depth in encoder.depths()
+    }
 
 
 def score_names(*, spans: bool) -> list[str]:

@@ -46,6 +46,7 @@ class _Config(BaseModel):
     max_length: Annotated[int, Field(gt=0)]
     overlap: Annotated[int, Field(ge=0)]
     corpus: dict[str, Any]
+    pretrained: dict[str, str] | None = None
     scores: dict[str, dict[str, Any]]
     run_id: str
     experiment: str
@@ -90,6 +91,7 @@ def export_config(
         "max_length": max_length,
         "overlap": overlap,
         "corpus": {name: corpus[name] for name in _CORPUS},
+        "pretrained": corpus.get("pretrained"),
         "scores": {split: {k: row[k] for k in _SCORES if k in row} for split, row in scores.items()},
         "run_id": run["run_id"],
         "experiment": run["experiment"],

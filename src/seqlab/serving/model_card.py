@@ -50,6 +50,7 @@ def model_card(
     parts = [
         f"# seqlab {task}: {_TASKS.get(task, task)} by a {encoder} tagger",
         _description(config, encoder=encoder, head=head),
+        *_pretrained(corpus),
         "## Training data\n\n" + _corpus(corpus),
         "## Scores\n\n" + _score_table(scores),
     ]
@@ -76,6 +77,17 @@ def _description(config: Mapping[str, Any], *, encoder: str, head: str) -> str:
         f"Tags each token of a sentence. Encoder: {encoder}; head: {head}. "
         f"{len(config['tags']) - 2} tags{scheme}: {tags}."
     )
+
+
+def _pretrained(corpus: Mapping[str, Any]) -> list[str]:
+    files = corpus.get("pretrained")
+    if not files:
+        return []
+    licence = _text(files["licence"]) if files["licence"] else "not named by its files; ask who published it"
+    return [
+        f"## Pretrained encoder\n\n- Source: {_code(files['source'])}\n- Licence: {licence}\n"
+        f"- Digest: `{files['digest']}`"
+    ]
 
 
 def _corpus(corpus: Mapping[str, Any]) -> str:

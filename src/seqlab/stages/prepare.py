@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from seqlab.atomic import write_json
+from seqlab.hub.encoder_files import require_tracked_folder
 from seqlab.params import load_params, require_paths_inside
 from seqlab.pipeline.preparing import prepare_task
 from seqlab.stages import repository_root, run_stage, task_folders
@@ -19,7 +20,9 @@ def prepare(task: str) -> None:
     prepared, _, metrics = task_folders(task)
     params = load_params()
     require_paths_inside(params, repository_root())
-    report = prepare_task(Path("data/raw"), prepared, task=params.task(task))
+    section = params.task(task)
+    require_tracked_folder(section.embedder.pretrained.source, below=Path("data/encoders"))
+    report = prepare_task(Path("data/raw"), prepared, task=section, mirror=params.corpus.mirror)
     write_json(metrics / "corpus.json", report)
     for name, split in report["splits"].items():
         logger.info("%s: %d sentences, %d tokens", name, split["sentences"], split["tokens"])

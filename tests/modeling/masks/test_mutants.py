@@ -23,7 +23,15 @@ from pathlib import Path
 from types import CodeType, FunctionType
 
 import keras
-from small_taggers import NUM_CHARACTERS, NUM_SHAPES, NUM_TAGS, NUM_TOKENS, TOKEN_LENGTH, random_batch
+from small_taggers import (
+    NUM_CHARACTERS,
+    NUM_SHAPES,
+    NUM_TAGS,
+    NUM_TOKENS,
+    TINY_BERT,
+    TOKEN_LENGTH,
+    random_batch,
+)
 
 import seqlab.modeling
 from seqlab.errors import SeqlabError
@@ -43,13 +51,15 @@ NOT_MUTATED = {
 }
 EQUIVALENT = {
     "the encoder sets padding to 0 before it reads several positions": [
-        "TokenFeatureEmbedder.call: return zero_padding(x, all_true(self.compute_mask(features, mask)))",
-        "TokenFeatureEmbedder.call: return zero_padding(x, self.compute_mask(features, all_true(mask)))",
+        "TokenFeatureEmbedder.call: mask = all_true(self.compute_mask(features, mask))",
+        "TokenFeatureEmbedder.call: mask = self.compute_mask(features, all_true(mask))",
+        "TokenFeatureEmbedder.call: return zero_padding(x, all_true(mask))",
         "Tagger.encode: x = self.embedder(features, mask=all_true(mask), training=training)",
     ],
     "the embedder sets padding to 0": [
         "CharacterEncoder.call: encoded = zero_padding(encoded, ops.any(all_true(real), axis=1))",
         "ShapeOneHot.call: return zero_padding(one_hot, all_true(self.compute_mask(shape_ids)))",
+        "PretrainedEmbedding.call: return zero_padding(pooled, all_true(self.compute_mask(features)))",
         "TokenEmbedding.call: real = all_true(ops.not_equal(token_ids, PADDING_ID))",
         "TokenEmbedding.call: return zero_padding(ops.cast(vectors, self.compute_dtype), all_true(real))",
         "TransformerEncoder.call: x = zero_padding(x, all_true(mask))",
@@ -69,7 +79,7 @@ EQUIVALENT = {
         "CharacterEncoder.compute_mask: return ops.any(all_true(ops.not_equal(character_ids, PADDING_ID)), axis=-1)",
         "ShapeOneHot.compute_mask: return all_true(ops.not_equal(shape_ids, PADDING_ID))",
         "TokenEmbedding.compute_mask: return all_true(ops.not_equal(token_ids, PADDING_ID))",
-        'TokenFeatureEmbedder.compute_mask: return all_true(self.token_embedding.compute_mask(features["token_ids"]))',
+        'TokenFeatureEmbedder.compute_mask: return all_true(ops.not_equal(features["token_ids"], PADDING_ID))',
     ],
     "cuDNN alone rejects empty rows; on the CPU their values are discarded": [
         "BiLSTMEncoder._call_cudnn: readable = None if mask is None else mask",
@@ -217,7 +227,7 @@ def registered(name: str, **arguments) -> keras.layers.Layer:
     return keras.saving.get_registered_object(f"seqlab>{name}")(**arguments)
 
 
-def make_tagger(characters: str, encoder: keras.layers.Layer, head: keras.layers.Layer) -> Tagger:
+def make_tagger(characters: str, encoder: keras.layers.Layer, head: keras.layers.Layer, **embedder) -> Tagger:
     embedder = registered(
         "TokenFeatureEmbedder",
         token_vocabulary_size=NUM_TOKENS,
@@ -227,6 +237,7 @@ def make_tagger(characters: str, encoder: keras.layers.Layer, head: keras.layers
         character_embedding_dim=4,
         character_filters=4,
         shape_vocabulary_size=NUM_SHAPES,
+        **embedder,
     )
     tagger = Tagger(embedder=embedder, encoder=encoder, head=head)
     tagger(random_batch([3], length=4)[0])
@@ -268,6 +279,12 @@ def taggers() -> list[Tagger]:
         ),
         make_tagger(
             "none", CudnnBiLSTMEncoder(num_layers=1, units=4), registered("SoftmaxHead", num_tags=NUM_TAGS)
+        ),
+        make_tagger(
+            "none",
+            registered("NoEncoder"),
+            registered("SoftmaxHead", num_tags=NUM_TAGS),
+            pretrained=TINY_BERT,
         ),
     ]
 

@@ -61,7 +61,10 @@ def check_masks(tagger: Tagger, *, max_length: int, max_token_length: int) -> in
                 _padded(batch, characters=min(token_length, max_token_length - token_length))
             ],
             "one batch per length": [
-                {name: ids[lengths == length, :length] for name, ids in batch.items()}
+                {
+                    name: ids[lengths == length, : None if name == "piece_ids" else length]
+                    for name, ids in batch.items()
+                }
                 for length in dict.fromkeys(lengths)
             ],
         }
@@ -101,7 +104,22 @@ def _random_sentences(embedder: keras.layers.Layer, max_length: int, max_token_l
         "token_ids": ids("token", real),
         "shape_ids": ids("shape", real),
         "char_ids": ids("character", real_characters),
+        **_random_pieces(embedder, real, random),
     }
+
+
+def _random_pieces(embedder: keras.layers.Layer, real: np.ndarray, random: np.random.Generator) -> Features:
+    """Return pieces for the tokens, one to three each, if the embedder has a pretrained encoder."""
+    if getattr(embedder, "pretrained", None) is None:
+        return {}
+    counts = np.where(real, random.integers(1, 4, real.shape), 0)
+    place = np.arange(counts.sum(axis=1).max() + 2)
+    size = embedder.pretrained_encoder.vocabulary_size
+    is_piece = place < counts.sum(axis=1, keepdims=True) + 2
+    starts = np.where(real, 1 + np.cumsum(counts, axis=1) - counts, 0)
+    ids = np.where(is_piece, random.integers(0, size, is_piece.shape), 0)
+    pieces = {"piece_ids": ids, "piece_starts": starts, "piece_counts": counts}
+    return {name: values.astype("int32") for name, values in pieces.items()}
 
 
 def _padded(batch: Features, *, tokens: int = 0, characters: int = 0) -> Features:

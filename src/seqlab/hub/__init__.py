@@ -1,0 +1,1 @@
+"""Pretrained encoders: their files, tokenizers and backbones, by KerasHub."""
