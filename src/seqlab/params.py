@@ -6,6 +6,7 @@ The text below a field is its description in docs/parameters.md.
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections.abc import Mapping
 from os import PathLike
@@ -566,3 +567,33 @@ def with_values(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str,
             raise KeyError(name)
         section[last] = copy.deepcopy(value)
     return changed
+
+
+def require_paths_inside(params: Params, root: Path) -> None:
+    """Refuse relative paths that lead out of the repository.
+
+    Queued experiments, trials and `seqlab reproduce` run in folders of their own, where such a path names
+    another file or none.
+
+    Raises:
+        SeqlabError: names each such parameter and its absolute path.
+    """
+    corpus = params.corpus
+    paths = {f"{task}.embedder.vectors": params.task(task).embedder.vectors for task in params.tasks}
+    if corpus.name == "files":
+        files = {"train": corpus.files.train, "dev": corpus.files.dev, "test": corpus.files.test}
+        paths |= {f"corpus.files.{split}": path for split, path in files.items()}
+    if corpus.mirror and "://" not in corpus.mirror:
+        paths["corpus.mirror"] = corpus.mirror
+    outside = {
+        name: path for name, path in paths.items() if Path(os.path.normpath(path)).parts[:1] == ("..",)
+    }
+    if outside:
+        raise SeqlabError(
+            "a relative path leads out of the repository",
+            where=", ".join(outside),
+            expected="a path in the repository, or an absolute path",
+            received=", ".join(dict.fromkeys(outside.values())),
+            remedy="experiments run in other folders, so write "
+            + ", ".join(dict.fromkeys(os.path.normpath(root / path) for path in outside.values())),
+        )

@@ -49,7 +49,8 @@ def test_a_tagger_with_a_mean_of_pieces_and_layers_is_scored_after_reloading(tmp
     task = params_with(write_tiny_encoder(tmp_path / "encoder"), pooling="mean", layers="mix", trained=1)
     prepared = prepare_small(tmp_path, task, odd=ODD)
     trained = train_task(prepared, task=task, seed=1)
-    assert 0 < trained.summary["parameters_trained"] < trained.summary["parameters"]
+    assert 0 < trained.summary["parameters_frozen"] < trained.summary["parameters"]
+    assert trained.summary["bucket_unit"] == "pieces"
     trained.save(tmp_path / "model.keras")
     evaluated = evaluate_task(prepared, tmp_path / "model.keras", tmp_path / "predictions", task=task, seed=1)
     assert evaluated.scores["dev"]["token_accuracy"] == trained.summary["dev"]["token_accuracy"]

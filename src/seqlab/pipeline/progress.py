@@ -45,10 +45,12 @@ class TrainingProgress:
         mode = "eager mode" if summary["run_eagerly"] else "graph mode"
         dropped = summary["rows_dropped_per_epoch"]
         replicas = f", {summary['replicas']} replicas" if summary["replicas"] > 1 else ""
+        frozen = f" ({summary['parameters_frozen']:,} frozen)" if summary.get("parameters_frozen") else ""
+        unit = summary.get("bucket_unit", "tokens")
         self._print(
-            f"{self.label}: {summary['parameters']:,} parameters, {mode}"
+            f"{self.label}: {summary['parameters']:,} parameters{frozen}, {mode}"
             f"{' with XLA' if summary['jit_compile'] else ''}{replicas}; up to {self.epochs} epochs of "
-            f"{self._steps} steps; batches (rows x tokens) {buckets}; {dropped} of "
+            f"{self._steps} steps; batches (rows x {unit}) {buckets}; {dropped} of "
             f"{summary['rows_per_epoch'] + dropped} rows dropped per epoch"
         )
 

@@ -168,7 +168,9 @@ def log_training(
         }
     )
     run.log_metrics({f"best_dev/{name}": value for name, value in summary["dev"].items()})
-    names = ("best_epoch", "parameters", "rows_dropped_per_epoch", "duration_s", "tokens_per_s")
+    names = ["best_epoch", "parameters", "rows_dropped_per_epoch", "duration_s", "tokens_per_s"]
+    if summary.get("parameters_frozen"):
+        names.append("parameters_frozen")
     run.log_metrics({f"training/{name}": summary[name] for name in names})
     run.log_dict(summary, "training.json")
     run.log_figure(learning_curve_figure(history, title=_title(task, corpus)), f"{_PLOTS}/learning_curve.png")

@@ -190,12 +190,13 @@ def train_task(
         )
     summary: dict[str, Any] = {
         "parameters": int(tagger.count_params()),
-        "parameters_trained": sum(math.prod(weight.shape) for weight in tagger.trainable_weights),
+        "parameters_frozen": sum(math.prod(weight.shape) for weight in tagger.non_trainable_weights),
         "layers_reached_by_mask": layers_masked,
         "steps_per_epoch": planner.steps,
         "rows_per_epoch": planner.rows,
         "rows_dropped_per_epoch": planner.dropped,
         "buckets": [[bucket.batch_size, bucket.length] for bucket in buckets],
+        "bucket_unit": "pieces" if train.pieces else "tokens",
         "auxiliary_columns": [column.name for column in auxiliary],
         "strategy": training.strategy,
         "replicas": replicas.count,
