@@ -138,7 +138,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
 
     def embed_types(self, features: dict[str, Tensor], *, training: bool | None = None) -> list[Tensor]:
         """Return the parts of the output that depend on a token alone, float (B, T, ...) each, in order."""
-        parts = []
+        parts: list[Tensor] = []
         if self.token_embedding is not None:
             parts.append(self.token_embedding(features["token_ids"], training=training))
         if self.character_encoder is not None:
