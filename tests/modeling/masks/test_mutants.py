@@ -178,7 +178,7 @@ def is_mask(node: ast.AST, names: set[str]) -> bool:
         case ast.Call():
             return name_of(node) in MAKES_MASK or name_of(node).endswith("_mask")
         case ast.List():
-            return all(is_mask(element, names) for element in node.elts)
+            return bool(node.elts) and all(is_mask(element, names) for element in node.elts)
         case ast.IfExp():
             return is_mask(node.body, names) or is_mask(node.orelse, names)
         case ast.Subscript():
