@@ -126,7 +126,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
 
     def call(self, features: dict[str, Tensor], mask: Any = None, training: bool | None = None) -> Tensor:
         mask = self.compute_mask(features, mask)
-        parts = []
+        parts: list[Tensor] = []
         if self.token_embedding is not None:
             parts.append(self.token_embedding(features["token_ids"], training=training))
         if self.character_encoder is not None:
