@@ -8,7 +8,9 @@
 Values are read as YAML, as in params.yaml. Each training runs in a new process on one core, `--jobs`
 at a time; the corpus is prepared for each of them. Results are printed as a table (mean and sample standard
 deviation, in percent) and stored in benchmarks/results/accuracy.json, where they replace earlier results of
-the same variant and seed.
+the same variant and seed. `--predictions FOLDER` keeps the predictions of each variant
+and seed, and compares all variants in FOLDER as `seqlab compare --group-seeds` does: intervals, and tests
+over sentences and seeds.
 """
 
 from __future__ import annotations
@@ -26,7 +28,14 @@ from typing import Any
 
 import yaml
 
-from seqlab.evaluation.comparison import mean_and_deviation
+from seqlab.evaluation.comparison import (
+    compare_counts,
+    count_runs,
+    mean_and_deviation,
+    mean_score,
+    measure_of,
+)
+from seqlab.evaluation.predictions import read_predictions
 
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "accuracy.json"
@@ -44,6 +53,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[13, 14, 15])
     parser.add_argument("--variant", metavar="LABEL: KEY=VALUE ...", help="instead of the defaults")
     parser.add_argument("--dev-only", action="store_true", help="do not score test")
+    parser.add_argument("--predictions", metavar="FOLDER", help="keep them in FOLDER/LABEL/SEED")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--measure", metavar="SPEC", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -51,13 +61,20 @@ def main() -> None:
         print(json.dumps(measure(**json.loads(args.measure))))
         return
     label, _, changes = (args.variant or DEFAULTS).partition(": ")
-    spec = {"task": args.task, "changes": [*args.set, *changes.split()], "dev_only": args.dev_only}
+    spec = {
+        "task": args.task,
+        "changes": [*args.set, *changes.split()],
+        "dev_only": args.dev_only,
+        "predictions": args.predictions and f"{args.predictions}/{label}",
+    }
     with ThreadPoolExecutor(args.jobs) as pool:
         rows = pool.map(lambda seed: run({**spec, "seed": seed}), args.seeds)
         for seed, row in zip(args.seeds, rows, strict=True):
             print(f"{args.name} {args.task}, {label}, seed {seed}: {row}", file=sys.stderr, flush=True)
             record(args.name, args.task, label, seed, row)
     print(table(read_results()[args.name][args.task]))
+    if args.predictions:
+        print(comparison(Path(args.predictions)))
 
 
 def run(spec: dict[str, Any]) -> dict[str, Any]:
@@ -72,26 +89,32 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def measure(task: str, changes: list[str], seed: int, *, dev_only: bool) -> dict[str, Any]:
+def measure(
+    task: str, changes: list[str], seed: int, *, dev_only: bool, predictions: str | None
+) -> dict[str, Any]:
     """Download, prepare, train and score once.
 
     Returns:
         Dev's scores, and test's, in percent.
     """
     from seqlab.modeling.device import select_device
-    from seqlab.params import parse_params
+    from seqlab.params import parse_params, with_values
 
-    params = parse_params(changed(yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8")), changes))
+    values = yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8"))
+    params = parse_params(with_values(values, parse_changes(changes)))
     section = params.task(task)
     select_device(params.device)
+    from seqlab.corpus.manifest import read_manifest
     from seqlab.pipeline.evaluating import evaluate_task
     from seqlab.pipeline.training import train_task
+    from seqlab.sweeps.data import downloads_folder, prepare_data
 
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        manifest = prepare_corpus(params, task, scratch)
+        prepared = prepare_data(scratch, params, task, downloads=downloads_folder(REPOSITORY))
+        manifest = read_manifest(prepared.parent / "raw")
         wall, cpu = time.monotonic(), time.process_time()
-        trained = train_task(scratch / "prepared", task=section, seed=seed)
+        trained = train_task(prepared, task=section, seed=seed)
         times = {"wall_s": round(time.monotonic() - wall), "cpu_s": round(time.process_time() - cpu)}
         row: dict[str, Any] = {
             "corpus_digest": manifest["digest"],
@@ -104,9 +127,9 @@ def measure(task: str, changes: list[str], seed: int, *, dev_only: bool) -> dict
             return row
         trained.save(scratch / "model.keras")
         evaluated = evaluate_task(
-            scratch / "prepared",
+            prepared,
             scratch / "model.keras",
-            scratch / "predictions",
+            Path(predictions).absolute() / str(seed) if predictions else scratch / "predictions",
             task=section,
             seed=seed,
         )
@@ -118,37 +141,10 @@ def measure(task: str, changes: list[str], seed: int, *, dev_only: bool) -> dict
     return row
 
 
-def prepare_corpus(params: Any, task: str, folder: Path) -> dict[str, Any]:
-    """Download the corpus into `folder/raw`, prepare it in `folder/prepared`, and return its manifest."""
-    from seqlab.corpora.sources import fetch_source
-    from seqlab.pipeline.preparing import prepare_task
-
-    corpus, section = params.corpus, params.task(task)
-    manifest: dict[str, Any] = fetch_source(
-        corpus.name,
-        folder / "raw",
-        sample=corpus.sample.model_dump(),
-        files=corpus.files.model_dump(),
-        mirror=corpus.mirror,
-        downloads=REPOSITORY / "data" / "downloads",
-        dev_share=corpus.dev_share,
-        tag_repair=corpus.tag_repair,
-        task_columns={task: section.column},
-    )
-    prepare_task(folder / "raw", folder / "prepared", task=section)
-    return manifest
-
-
-def changed(values: dict[str, Any], changes: list[str]) -> dict[str, Any]:
-    """Set `a.b=value` in `values`."""
-    for change in changes:
-        key, _, value = change.partition("=")
-        *sections, last = key.split(".")
-        section = values
-        for name in sections:
-            section = section[name]
-        section[last] = yaml.safe_load(value)
-    return values
+def parse_changes(changes: list[str]) -> dict[str, Any]:
+    """Read `a.b=value`, with values in YAML."""
+    parts = (change.partition("=") for change in changes)
+    return {key: yaml.safe_load(value) for key, _, value in parts}
 
 
 def percent(scores: dict[str, float]) -> dict[str, float]:
@@ -179,6 +175,27 @@ def table(variants: dict[str, dict[str, Any]]) -> str:
         dev, test = (spread([row[split][score] for row in rows if split in row]) for split in ("dev", "test"))
         minutes = mean_and_deviation([row["cpu_s"] for row in rows])[0] / 60
         lines.append(f"| {label} | {dev} | {test} | {len(rows)} | {minutes:.1f} |")
+    return "\n".join(lines)
+
+
+def comparison(folder: Path) -> str:
+    """Mean scores on test with 95 % intervals, and each variant against the first, by `folder/LABEL/SEED`."""
+    runs = {
+        variant.name: [list(read_predictions(file)) for file in sorted(variant.glob("*/test.conll"))]
+        for variant in sorted(folder.iterdir(), key=lambda variant: (variant.name != DEFAULTS, variant.name))
+    }
+    first, *others = runs
+    measure = measure_of(runs[first][0])
+    counts = {label: count_runs(sentences, measure) for label, sentences in runs.items()}
+    lines = []
+    for label in runs:
+        score = mean_score(counts[label], measure, seed=0)
+        interval = f"[{score.low:.4f}, {score.high:.4f}]"
+        lines.append(f"{label}: {measure.name} {score.mean:.4f} {interval}, {score.runs} seeds")
+    for label in others:
+        found = compare_counts(counts[first], counts[label], measure, seed=0)
+        p_values = f"p {found.p_sentences:.4f} over sentences, {found.p_runs or 1:.4f} over seeds"
+        lines.append(f"{label} - {first}: {found.difference:+.4f}, {p_values}: {found.verdict}")
     return "\n".join(lines)
 
 

@@ -3,9 +3,12 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
+import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
@@ -28,6 +31,25 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A head and a second node, of one core each; both end with the test."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    temporary = tempfile.mkdtemp(prefix="ray-")  # tmp_path is too long for the names of sockets
+    monkeypatch.setenv("RAY_TMPDIR", temporary)
+    from ray.cluster_utils import Cluster
+
+    # Ray replaces 127.0.0.1 by the address of the network interface.
+    node = {"num_cpus": 1, "node_ip_address": "127.0.0.2", "include_dashboard": False}
+    nodes = Cluster(initialize_head=True, head_node_args=node)
+    try:
+        nodes.add_node(num_cpus=1, node_ip_address="127.0.0.3")
+        yield nodes
+    finally:
+        nodes.shutdown()
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from seqlab.errors import SeqlabError
-from seqlab.params import load_params, parse_params
+from seqlab.params import load_params, parse_params, require_paths_inside
+from seqlab.stages import download, prepare
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 
@@ -194,3 +195,58 @@ def test_a_power_of_ten_without_a_point_is_a_number(tmp_path):
     text = PARAMS.read_text(encoding="utf-8").replace("learning_rate: 0.001\n", "learning_rate: 1e-3\n")
     path.write_text(text, encoding="utf-8")
     assert load_params(path).task("ner").training.learning_rate == 0.001
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "remedy"),
+    [
+        (
+            {"corpus.name": "files", "corpus.files.dev": "data/../../own/dev.conll"},
+            "corpus.files.dev",
+            "/team/own/dev.conll",
+        ),
+        ({"corpus.mirror": "../mirror"}, "corpus.mirror", "/team/mirror"),
+        (
+            {"defaults.embedder.vectors": "../v.txt"},
+            "ner.embedder.vectors, pos.embedder.vectors",
+            "/team/v.txt",
+        ),
+    ],
+)
+def test_a_relative_path_out_of_the_repository_is_refused_with_the_absolute_one(
+    values, changes, where, remedy
+):
+    for name, value in changes.items():
+        values = change(values, name, value)
+    with pytest.raises(SeqlabError) as raised:
+        require_paths_inside(parse_params(values), Path("/team/repository"))
+    assert str(raised.value).startswith(f"{where}: a relative path leads out of the repository")
+    assert str(raised.value).endswith(f"so write {remedy}")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"corpus.files.train": "../own/train.conll"},  # not read: the corpus is the sample
+        {"corpus.name": "files", "corpus.files.train": "/own/train.conll"},
+        {"corpus.name": "files", "corpus.files.train": "..data/train.conll"},
+        {"corpus.mirror": "https://example.org/../mirror"},
+        {"corpus.name": "files", "corpus.files.train": "data/../data/train.conll"},
+    ],
+)
+def test_other_paths_are_accepted(values, changes):
+    for name, value in changes.items():
+        values = change(values, name, value)
+    require_paths_inside(parse_params(values), Path("/team/repository"))
+
+
+@pytest.mark.parametrize("stage", [download.download, lambda: prepare.prepare("ner")])
+def test_the_stages_that_read_paths_refuse_them_before_they_write(stage, values, tmp_path, monkeypatch):
+    """In a queued experiment the working directory is not the repository, which DVC_ROOT names."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", "/team/repository")
+    values = change(values, "ner.embedder.vectors", "../v.txt")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    with pytest.raises(SeqlabError, match=r"ner.embedder.vectors: a relative path .*[\s\S]*/team/v.txt"):
+        stage()
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]

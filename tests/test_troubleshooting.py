@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from seqlab.params import load_params, require_paths_inside
 from seqlab.tracking.same_run import find_mixed_runs
 from seqlab.tracking.ui_server import check_port
 
-PAGE = (Path(__file__).parents[1] / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+REPOSITORY = Path(__file__).parents[1]
+PAGE = (REPOSITORY / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 STAGES = "stages: {copy: {cmd: cp my.conll out.conll, deps: [my.conll], outs: [out.conll]}}\n"
 
 
@@ -54,6 +56,12 @@ def file_not_tracked(repo):
     repo.experiments.run(tmp_dir=True)
 
 
+def path_outside(repo):
+    params = load_params(REPOSITORY / "params.yaml")
+    corpus = params.corpus.model_copy(update={"mirror": "../mirror"})
+    require_paths_inside(params.model_copy(update={"corpus": corpus}), Path.cwd())
+
+
 def other_commit(repo):
     for folder, name, run_id in (("metrics", "evaluate.json", "a"), ("models", "run.json", "b")):
         (Path(folder) / "ner").mkdir(parents=True)
@@ -74,7 +82,7 @@ def port_in_use(repo):
         check_port(other.getsockname()[1])
 
 
-FAULTS = [lock_held, stage_blocked, file_not_tracked, other_commit, no_remote, port_in_use]
+FAULTS = [lock_held, stage_blocked, file_not_tracked, path_outside, other_commit, no_remote, port_in_use]
 CASES = list(zip(re.findall(r"^## `(.*?)`$", PAGE, re.M), FAULTS, strict=True))
 
 

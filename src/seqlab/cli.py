@@ -16,7 +16,7 @@ from seqlab.stages import configure_logging
 
 COMMANDS = (
     "summary", "ui", "check", "convert", "corpora", "tag", "evaluate", "card", "promote",
-    "compare", "runs", "reproduce", "errors", "replay", "verify", "quick", "completion",
+    "compare", "runs", "reproduce", "sweep", "errors", "replay", "verify", "quick", "completion",
 )  # fmt: skip
 
 

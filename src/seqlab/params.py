@@ -5,7 +5,10 @@ The text below a field is its description in docs/parameters.md.
 
 from __future__ import annotations
 
+import copy
+import os
 import re
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -391,9 +394,22 @@ def parse_params(values: Any, *, where: str = "params.yaml") -> Params:
     Raises:
         SeqlabError: names every parameter that is missing, unknown or out of range.
     """
+    params, problems = check_params(values)
+    if params is None:
+        raise SeqlabError(
+            f"{len(problems)} invalid parameter{'s' if len(problems) > 1 else ''}",
+            where=where,
+            received="\n    ".join(f"{name}: {message}" for name, message in problems.items()),
+            remedy="correct params.yaml; docs/parameters.md describes every parameter",
+        )
+    return params
+
+
+def check_params(values: Any) -> tuple[Params | None, dict[str, str]]:
+    """Return the parameters; or None, and what is wrong by the parameter's name."""
     filled, problems = _fill_in_defaults(values) if isinstance(values, dict) else (values, {})
     try:
-        params = Params.model_validate(filled)
+        params: Params | None = Params.model_validate(filled)
     except ValidationError as error:
         for problem in error.errors():
             place = [str(part) for part in problem["loc"] if part not in _ENCODER_TYPES]
@@ -403,14 +419,7 @@ def parse_params(values: Any, *, where: str = "params.yaml") -> Params:
                     continue  # one message for all that invalid defaults leave out
             got = "" if problem["type"] in ("missing", "value_error") else f" (received {problem['input']!r})"
             problems.setdefault(".".join(place) or "params", f"{problem['msg']}{got}")
-    if problems:
-        raise SeqlabError(
-            f"{len(problems)} invalid parameter{'s' if len(problems) > 1 else ''}",
-            where=where,
-            received="\n    ".join(f"{name}: {message}" for name, message in problems.items()),
-            remedy="correct params.yaml; docs/parameters.md describes every parameter",
-        )
-    return params
+    return (None if problems else params), problems
 
 
 def _fill_in_defaults(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -474,9 +483,17 @@ def load_params(path: str | PathLike[str] = "params.yaml") -> Params:
     Raises:
         SeqlabError: the file is missing, is not YAML, or has an invalid parameter.
     """
-    path = Path(path)
+    return parse_params_text(read_yaml_text(Path(path)), where=str(path))
+
+
+def read_yaml_text(path: Path) -> str:
+    """Return the text of a params.yaml.
+
+    Raises:
+        SeqlabError: the file is missing or is not UTF-8.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SeqlabError(
             "the file does not exist", where=str(path), remedy="run from the repository's root"
@@ -489,7 +506,6 @@ def load_params(path: str | PathLike[str] = "params.yaml") -> Params:
             received=f"byte 0x{error.object[error.start]:02X}",
             remedy=f"if the file is in Latin-1, convert it: iconv -f ISO-8859-1 -t UTF-8 {path}",
         ) from None
-    return parse_params_text(text, where=str(path))
 
 
 def parse_params_text(text: str, *, where: str) -> Params:
@@ -498,10 +514,84 @@ def parse_params_text(text: str, *, where: str) -> Params:
     Raises:
         SeqlabError: the text is not YAML, or has an invalid parameter.
     """
+    return parse_params(parse_yaml(text, where=where), where=where)
+
+
+def parse_yaml(text: str, *, where: str) -> Any:
+    """Return the plain values of a YAML text, read as DVC reads it; a key must not occur twice.
+
+    Raises:
+        SeqlabError: the text is not YAML.
+    """
     try:
-        values = yaml.load(text, _Loader)
+        return yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
         raise SeqlabError("not YAML", where=place, received=str(getattr(error, "problem", error))) from None
-    return parse_params(values, where=where)
+
+
+def yaml_lines(text: str) -> dict[tuple[str | int, ...], int]:
+    """Return the line (from 1) of every key and list item of a valid YAML text, by its path."""
+    lines: dict[tuple[str | int, ...], int] = {}
+
+    def visit(node: yaml.Node | None, path: tuple[str | int, ...]) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                lines[*path, key.value] = key.start_mark.line + 1
+                visit(value, (*path, key.value))
+        elif isinstance(node, yaml.SequenceNode):
+            for number, item in enumerate(node.value):
+                lines[*path, number] = item.start_mark.line + 1
+                visit(item, (*path, number))
+
+    visit(yaml.compose(text, _Loader), ())
+    return lines
+
+
+def with_values(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of the plain values of params.yaml with parameters, by dotted name, changed.
+
+    Raises:
+        KeyError: the section of a parameter does not exist; its argument is the parameter's name.
+    """
+    changed = copy.deepcopy(values)
+    for name, value in changes.items():
+        *sections, last = name.split(".")
+        section: Any = changed
+        for part in sections:
+            section = section.get(part) if isinstance(section, dict) else None
+        if not isinstance(section, dict):
+            raise KeyError(name)
+        section[last] = copy.deepcopy(value)
+    return changed
+
+
+def require_paths_inside(params: Params, root: Path) -> None:
+    """Refuse relative paths that lead out of the repository.
+
+    Queued experiments, trials and `seqlab reproduce` run in folders of their own, where such a path names
+    another file or none.
+
+    Raises:
+        SeqlabError: names each such parameter and its absolute path.
+    """
+    corpus = params.corpus
+    paths = {f"{task}.embedder.vectors": params.task(task).embedder.vectors for task in params.tasks}
+    if corpus.name == "files":
+        files = {"train": corpus.files.train, "dev": corpus.files.dev, "test": corpus.files.test}
+        paths |= {f"corpus.files.{split}": path for split, path in files.items()}
+    if corpus.mirror and "://" not in corpus.mirror:
+        paths["corpus.mirror"] = corpus.mirror
+    outside = {
+        name: path for name, path in paths.items() if Path(os.path.normpath(path)).parts[:1] == ("..",)
+    }
+    if outside:
+        raise SeqlabError(
+            "a relative path leads out of the repository",
+            where=", ".join(outside),
+            expected="a path in the repository, or an absolute path",
+            received=", ".join(dict.fromkeys(outside.values())),
+            remedy="experiments run in other folders, so write "
+            + ", ".join(dict.fromkeys(os.path.normpath(root / path) for path in outside.values())),
+        )

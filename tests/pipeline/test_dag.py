@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
+from contextlib import contextmanager
 
 import mlflow
 import pytest
+from dvc.repo import Repo
 
 from seqlab.cli import main
+from seqlab.tracking.past_runs import find_run
 
 TASKS = ("ner", "pos")
 
@@ -300,43 +304,104 @@ def test_a_corpus_with_one_tag_column_runs_with_one_task(small_run):
     small_run.run("dvc", "checkout")
 
 
-def test_a_queued_experiment_uses_the_same_store_and_records_its_name_and_base_commit(small_run):
-    base = small_run.run("git", "rev-parse", "HEAD").strip()
-    small_run.run("dvc", "exp", "run", "--queue", "-S", "pos.training.learning_rate=0.03", "train@pos")
-    small_run.run("dvc", "exp", "run", "--run-all")
-    client = mlflow.MlflowClient(f"sqlite:///{small_run.folder}/mlflow.db")
-    experiment = client.get_experiment_by_name("seqlab-pos")
-    runs = client.search_runs([experiment.experiment_id])
-    (queued,) = [run for run in runs if run.data.tags.get("dvc.exp_name")]
-    assert len(runs) == 2
-    assert queued.data.params["training.learning_rate"] == "0.03"
-    assert queued.data.tags["git.commit"] == base
-    shown = small_run.run("dvc", "exp", "show", "--csv")
-    assert queued.data.tags["dvc.exp_name"] in shown
-
-
-def test_a_run_is_reproduced_by_its_id_from_a_fresh_clone(small_run, tmp_path, monkeypatch, capfd):
-    clone = tmp_path / "clone"
-    small_run.run("git", "clone", "-q", str(small_run.folder), str(clone))
-    cache = small_run.folder / ".dvc" / "cache"
-    (clone / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {cache}\n", encoding="utf-8")
+@pytest.fixture
+def first_store(small_run, monkeypatch):
+    """The store in which `small_run` has trained, as that of commands in other folders; its address."""
     for name in list(os.environ):
         if name.startswith(("MLFLOW", "DVC_")):
             monkeypatch.delenv(name)
     store = f"sqlite:///{small_run.folder}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.chdir(clone)
+    return store
+
+
+def test_two_queued_experiments_at_once_are_compared_with_the_first_run_which_is_reproduced_from_a_clone(
+    small_run, first_store, tmp_path, monkeypatch, capfd
+):
+    base = small_run.run("git", "rev-parse", "HEAD").strip()
+    rates = ("0.03", "0.02")
+    setting = f"pos.training.learning_rate={','.join(rates)}"
+    small_run.run("dvc", "exp", "run", "--queue", "--name", "rate", "-S", setting, "evaluate@pos")
+    small_run.run("dvc", "exp", "run", "--run-all", "--jobs", "2")
+    client = mlflow.MlflowClient(first_store)
+    experiment = client.get_experiment_by_name("seqlab-pos")
+    runs = {run.data.tags.get("dvc.exp_name"): run for run in client.search_runs([experiment.experiment_id])}
+    assert runs.keys() == {None, "rate-1", "rate-2"}
+    for name, rate in zip(("rate-1", "rate-2"), rates, strict=True):
+        assert runs[name].info.status == "FINISHED"
+        assert runs[name].data.params["training.learning_rate"] == rate
+        assert runs[name].data.tags["git.commit"] == base
     run_id = small_run.json("models/pos/run.json")["run_id"]
+    assert runs[None].info.run_id == run_id
+
+    monkeypatch.chdir(small_run.folder)
+    assert main(["compare", "--task", "pos", run_id, "rate-1", "--markdown"]) == 0
+    report = capfd.readouterr().out
+    assert re.search(r"training.learning\\_rate \| [0-9.]+ \| 0.03 \|", report)
+
+    clone = tmp_path / "clone"
+    small_run.run("git", "clone", "-q", str(small_run.folder), str(clone))
+    cache = small_run.folder / ".dvc" / "cache"
+    (clone / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {cache}\n", encoding="utf-8")
+    monkeypatch.chdir(clone)
     assert main(["reproduce", run_id[:12]]) == 0
     output = capfd.readouterr().out
     assert "data: from DVC's cache or remote" in output
     assert "Reproduced: equal weights and scores." in output
     again = json.loads((clone / f".seqlab/reproduce/{run_id[:12]}/models/pos/run.json").read_text("utf-8"))
-    client = mlflow.MlflowClient(store)
     first, second = (client.get_run(found).data for found in (run_id, again["run_id"]))
     assert run_id != again["run_id"]
     assert second.tags["reproduces"] == run_id
     assert second.tags["reproduction"] == "Reproduced: equal weights and scores."
     assert second.tags["weights.digest"] == first.tags["weights.digest"]
     assert second.metrics["test/token_accuracy"] == first.metrics["test/token_accuracy"]
+
+
+@contextmanager
+def folder_remote(tmp_path):
+    yield {"url": str(tmp_path / "remote")}
+
+
+@contextmanager
+def s3_remote(tmp_path):
+    """A bucket of moto's S3 endpoint on loopback."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        keys = {"region_name": "us-east-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
+        boto3.client("s3", endpoint_url=f"http://{host}:{port}", **keys).create_bucket(Bucket="team")
+        yield {"url": "s3://team/dvc", "endpointurl": f"http://{host}:{port}"}
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("remote", [folder_remote, s3_remote])
+def test_an_empty_clone_pulls_from_a_remote_and_reruns_nothing(
+    small_run, first_store, remote, tmp_path, monkeypatch
+):
+    for name, value in (("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")):
+        monkeypatch.setenv(name, value)
+    clone = tmp_path / "clone"
+    small_run.run("git", "clone", "-q", str(small_run.folder), str(clone))
+    # What a team commits after `dvc repro`.
+    for name in small_run.run("git", "ls-files", "--others", "--exclude-standard").splitlines():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(small_run.folder / name, clone / name)
+    with remote(tmp_path) as settings:
+        config = {"core": {"remote": "team"}, "remote": {"team": settings}}
+        with Repo(small_run.folder, config=config) as repo:
+            repo.push()
+        assert not list(clone.glob("models/*/run.json"))
+        monkeypatch.chdir(clone)
+        with Repo(clone, config=config) as repo:
+            repo.pull()
+            assert repo.reproduce() == []
+    for task in TASKS:
+        run = small_run.json(f"models/{task}/run.json")
+        assert json.loads((clone / f"models/{task}/run.json").read_text(encoding="utf-8")) == run
+        assert find_run(clone, run["run_id"]).tags["task"] == task

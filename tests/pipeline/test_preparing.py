@@ -13,7 +13,7 @@ from seqlab.batching.vocabulary import Vocabulary
 from seqlab.corpora.own_files import copy_files
 from seqlab.errors import SeqlabError
 from seqlab.params import parse_params
-from seqlab.pipeline.preparing import prepare_task
+from seqlab.pipeline.preparing import preparation_settings, prepare_task
 from seqlab.tags import transition_constraints
 
 REPOSITORY = Path(__file__).parents[2]
@@ -228,3 +228,33 @@ def test_an_incomplete_column_of_conllu_is_left_out(tmp_path, caplog):
     reason = f"a token has no tag ({path}, line 3)"
     assert report["auxiliary_columns_left_out"] == {"xpos": reason}
     assert f"auxiliary column xpos is not learned beside upos: {reason}" in caplog.text
+
+
+class Noted:
+    """Parameters that note which of them are read."""
+
+    def __init__(self, params, read, prefix=""):
+        self._params, self._read, self._prefix = params, read, prefix
+
+    def __getattr__(self, name):
+        value, place = getattr(self._params, name), f"{self._prefix}{name}"
+        if hasattr(value, "model_fields_set"):
+            return Noted(value, self._read, f"{place}.")
+        self._read.add(place)
+        return value
+
+
+def test_prepared_data_depends_on_the_preparation_settings_alone(raw, tmp_path):
+    read = set()
+    prepare_task(raw, tmp_path / "prepared", task=Noted(task(), read))
+    named = set(dotted_names(preparation_settings(task())))
+    if_there_is_an_encoder = {f"embedder.pretrained.{name}" for name in ("digest", "layers", "trained")}
+    assert read == named - if_there_is_an_encoder
+
+
+def dotted_names(settings, prefix=""):
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from dotted_names(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

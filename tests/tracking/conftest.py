@@ -65,6 +65,7 @@ class Proxy(ThreadingHTTPServer):
         self.uri = f"http://127.0.0.1:{self.server_port}"
         self.status = 0
         self.content_type = "text/html"
+        self.delay_s = 0.0
 
 
 class ProxyHandler(BaseHTTPRequestHandler):
@@ -80,6 +81,7 @@ class ProxyHandler(BaseHTTPRequestHandler):
             status, content_type = response.status, response.headers["Content-Type"]
             content = response.read()
             connection.close()
+        time.sleep(self.server.delay_s)
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))
@@ -120,7 +122,7 @@ def server(root: Path, free_port: int) -> Iterator[Proxy]:
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while True:
             try:
                 check_server(f"http://127.0.0.1:{free_port}")

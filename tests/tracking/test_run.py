@@ -303,3 +303,19 @@ def test_an_interrupted_training_goes_on_in_its_run_and_logs_no_point_twice(
     assert "error" not in found.data.tags
     history = mlflow_client(resolve_tracking_uri(root)).get_metric_history(run.run_id, "train/loss")
     assert [point.step for point in history] == [1, 2]
+
+
+def test_a_run_with_an_identity_is_opened_again(root: Path) -> None:
+    identity = {"mlflow.parentRunId": "a" * 32, "sweep.trial": "3"}
+    with pytest.raises(ValueError, match="lost"), start(root, identity=identity) as lost:
+        raise ValueError("lost")
+    with start(root, identity={**identity, "sweep.trial": "4"}) as other:
+        pass
+    with start(root, identity=identity, params={"seed": 1}) as again:
+        assert stored(root, again.run_id).info.status == "RUNNING"
+    assert again.run_id == lost.run_id != other.run_id
+    found = stored(root, again.run_id)
+    assert found.info.status == "FINISHED"
+    assert found.data.params == {"seed": "1"}
+    assert found.data.tags["sweep.trial"] == "3"
+    assert "error" not in found.data.tags

@@ -78,3 +78,15 @@ def test_nothing_changed_too_much_changed_and_no_repository(
     (tmp_path / "params.yaml").touch()
     assert source_patch() is None
     assert describe_patch(None) == "none"
+
+
+def test_the_patch_of_a_trial_is_that_of_a_tree_with_its_parameters(repository: Path) -> None:
+    (repository / "src/new.py").write_text("new\n", encoding="utf-8")
+    (repository / "src/removed.py").unlink()
+    objects = sorted((repository / ".git/objects").rglob("*"))
+    patch = source_patch("a trial's\n")
+    assert (repository / "params.yaml").read_text(encoding="utf-8") == "one\n"
+    assert sorted((repository / ".git/objects").rglob("*")) == objects
+    (repository / "params.yaml").write_text("a trial's\n", encoding="utf-8")
+    assert patch == source_patch()
+    assert patch == source_patch("a trial's\n")

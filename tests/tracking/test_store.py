@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import shutil
 import socket
-import subprocess
-import sys
 import traceback
 from contextlib import closing
 from pathlib import Path
@@ -116,32 +114,6 @@ def test_artifacts_are_stored_beside_the_database() -> None:
     assert artifact_folder(root, "sqlite:////data/runs.db") == Path("/data/mlartifacts")
     assert artifact_folder(root, "postgresql://host/db") == Path("/root/mlartifacts")
     assert artifact_folder(root, "http://host") is None
-
-
-def test_two_processes_create_a_store_at_the_same_time(tmp_path: Path) -> None:
-    code = (
-        "import sys, pathlib, mlflow; from seqlab.tracking.store import prepare_store;"
-        "print('ready', flush=True); sys.stdin.readline();"
-        "print(prepare_store(pathlib.Path(sys.argv[1]), 'seqlab-ner'))"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        assert process.stdout.readline() == "ready\n"
-        process.stdin.write("\n")
-        process.stdin.flush()
-        experiment_id = prepare_store(tmp_path, "seqlab-ner")
-        # MLflow's messages about the migrations do not reach the terminal.
-        assert process.communicate(timeout=120) == (f"{experiment_id}\n", "")
-    client = mlflow_client(resolve_tracking_uri(tmp_path))
-    location = client.get_experiment_by_name("seqlab-ner").artifact_location
-    assert location == (tmp_path / "mlartifacts" / "seqlab-ner").as_uri()
 
 
 def test_a_deleted_experiment_is_restored(root: Path) -> None:
@@ -286,6 +258,14 @@ def test_a_host_that_never_responds_times_out() -> None:
         with pytest.raises(StoreAwayError, match="cannot be reached") as raised:
             check_server(uri, timeout_s=0.3)
     assert "timed out" in str(raised.value).lower()
+
+
+def test_a_busy_server_may_answer_later_than_a_connection_may_take(
+    stub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub.content_type, stub.delay_s = "application/json", 0.5
+    monkeypatch.setattr("seqlab.tracking.store._CONNECT_TIMEOUT_S", 0.2)
+    check_server(stub.uri)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,12 +12,14 @@ from typing import Any, Self
 class InterruptAtEpochEnd:
     """Within its block, the first SIGINT is only noted, and the next one raises KeyboardInterrupt.
 
-    A process that ignores SIGINT, such as a shell's background job, goes on ignoring it.
+    A process that ignores SIGINT, such as a shell's background job, goes on ignoring it. Outside the main
+    thread, which alone receives signals, the block does nothing.
     """
 
     def __init__(self) -> None:
         self._is_asked = False
         self._former: Any = None
+        self._is_main = False
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if SIGINT was received; call this at the end of an epoch."""
@@ -31,11 +34,13 @@ class InterruptAtEpochEnd:
 
     def __enter__(self) -> Self:
         self._former = signal.getsignal(signal.SIGINT)
-        if self._former != signal.SIG_IGN:
+        self._is_main = threading.current_thread() is threading.main_thread()
+        if self._is_main and self._former != signal.SIG_IGN:
             signal.signal(signal.SIGINT, self._receive)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        signal.signal(signal.SIGINT, self._former)
+        if self._is_main:
+            signal.signal(signal.SIGINT, self._former)

@@ -32,8 +32,22 @@ logger = logging.getLogger(__name__)
 
 MAX_AUXILIARY_TAGS = 500
 """With `auxiliary.columns: all`, a column with more tags is left out; by its name it is learned."""
+_PREPARED_FROM: Any = {
+    "column": True,
+    "tag_scheme": True,
+    "auxiliary": {"columns"},
+    "embedder": {
+        **dict.fromkeys(("min_count", "lowercase", "vectors", "max_token_length"), True),
+        "pretrained": {"source", "digest", "layers", "trained"},
+    },
+}
 _MIN_COUNT = 2
 """Rarer characters and shapes are unknown, so that the embedding of `unknown` is trained on rare ones."""
+
+
+def preparation_settings(task: TaskParams) -> dict[str, Any]:
+    """Return the parameters of a task that its prepared data depends on."""
+    return task.model_dump(mode="json", include=_PREPARED_FROM)
 
 
 def prepare_task(raw: Path, prepared: Path, *, task: TaskParams, mirror: str | None = None) -> dict[str, Any]:

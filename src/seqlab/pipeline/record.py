@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,46 @@ from seqlab.tracking.ui_server import save_runs_view
 _TRAIN_METRICS = ("train_loss", "learning_rate", "padding_efficiency", "duration_s")
 _PLOTS = "plots"
 
+PARENT_RUN = "mlflow.parentRunId"
+TRIAL = "sweep.trial"
 WEIGHTS = "weights.digest"
 LOCK = "dvc.lock"
 
 
+@dataclass(frozen=True)
+class TrialRecord:
+    """What the run of a sweep's trial says of the sweep, and of the sources, which a worker does not have.
+
+    Args:
+        sweep: the sweep's name.
+        number: the trial's number.
+        parent_run_id: the sweep's own run.
+        run_name: the run's name.
+        git: the tags of `git_tags`.
+        patch: the output of `source_patch` with the trial's parameters.
+    """
+
+    sweep: str
+    number: int
+    parent_run_id: str
+    run_name: str
+    git: Mapping[str, str]
+    patch: bytes | None
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The tags that no other run has: a trial that is tried again goes on in the same run."""
+        return {PARENT_RUN: self.parent_run_id, TRIAL: str(self.number)}
+
+
 def start_training_run(
-    task: str, *, params: Params, corpus: Mapping[str, Any], root: Path, run_json: Path | None = None
+    task: str,
+    *,
+    params: Params,
+    corpus: Mapping[str, Any],
+    root: Path,
+    run_json: Path | None = None,
+    trial: TrialRecord | None = None,
 ) -> TrackedRun:
     """Start the run of a training, with its parameters, datasets and provenance.
 
@@ -40,6 +75,7 @@ def start_training_run(
         corpus: the content of corpus.json, which the prepare stage wrote.
         root: the repository's root, where the store is by default.
         run_json: names the run of an interrupted training, if the file exists.
+        trial: the training is a trial of a sweep. Its data is not that of `dvc.lock`, which is left out.
 
     Raises:
         SeqlabError: the tracking store cannot be reached; nothing has been trained yet.
@@ -47,17 +83,26 @@ def start_training_run(
     section = params.task(task)
     settings = {**run_settings(task, params), "corpus": corpus["corpus"]}
     provenance = provenance_tags(
-        root, stages=["download", f"prepare@{task}"], seed=params.seed, device=params.device
+        root, stages=[] if trial else ["download", f"prepare@{task}"], seed=params.seed, device=params.device
     )
+    if trial:
+        source = {"mlflow.source.name": "seqlab sweep", "sweep": trial.sweep}
+        provenance = {**provenance, **trial.git, **source}
     if run_json and run_json.exists():
         run = TrackedRun.reopen(root=root, run_json=run_json)
     else:
-        name = _run_name(task, settings, root=root, commit=provenance["git.commit"])
-        run = TrackedRun.start(root=root, experiment=experiment_name(task), run_name=name)
-    patch = source_patch()
+        run = TrackedRun.start(
+            root=root,
+            experiment=experiment_name(task),
+            run_name=trial.run_name
+            if trial
+            else _run_name(task, settings, root=root, commit=provenance["git.commit"]),
+            identity=trial.identity if trial else None,
+        )
+    patch = trial.patch if trial else source_patch()
     if patch and len(patch) <= MAX_BYTES:
         run.log_bytes(patch, PATCH)
-    if (lock := Path(LOCK)).exists():
+    if (lock := Path(LOCK)).exists() and not trial:
         run.log_bytes(without_credentials(lock.read_text(encoding="utf-8")).encode(), LOCK)
     run.set_tags(
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from seqlab.params import Params
 from seqlab.pipeline.checkpoints import TrainingCheckpoint, open_checkpoint
 from seqlab.pipeline.interruption import InterruptAtEpochEnd
 from seqlab.pipeline.progress import TrainingProgress
-from seqlab.pipeline.record import log_epoch, log_training, start_training_run
+from seqlab.pipeline.record import TrialRecord, log_epoch, log_training, start_training_run
 from seqlab.tracking.system_metrics import SystemMetrics
 
 if TYPE_CHECKING:
@@ -21,8 +22,18 @@ if TYPE_CHECKING:
 
 
 def train_and_record(
-    task: str, *, params: Params, root: Path, prepared: Path, models: Path, metrics: Path
-) -> None:
+    task: str,
+    *,
+    params: Params,
+    root: Path,
+    prepared: Path,
+    models: Path,
+    metrics: Path,
+    trial: TrialRecord | None = None,
+    state: Path | None = None,
+    on_run: Callable[[str], None] | None = None,
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+) -> dict[str, Any]:
     """Train a tagger, log the run, and write the model and its metrics.
 
     Of several machines that train together, the chief alone logs and writes.
@@ -34,6 +45,13 @@ def train_and_record(
         prepared: the folder that the prepare stage wrote.
         models: the folder for `model.keras` and `run.json`.
         metrics: the folder for `train.json` and `learning_curve.csv`.
+        trial: the training is a trial of a sweep.
+        state: contains checkpoints instead of `root`.
+        on_run: called with the run's id before the first step.
+        on_epoch: called with each row of the history, after it was logged. What it raises ends the training.
+
+    Returns:
+        The content of `train.json`; nothing if this machine is not the chief.
 
     Raises:
         SeqlabError: the store, a device or a machine cannot be used, or the training fails.
@@ -45,22 +63,25 @@ def train_and_record(
         if not cluster.is_chief:
             print(f"{task}: this machine trains with {chief}, which writes the results", flush=True)
             _train_along(task, params=params, prepared=prepared)
-            return
+            return {}
         waits_for = ", ".join(others)
         print(f"{task}: training starts when these machines have started: {waits_for}", flush=True)
     corpus = json.loads((prepared / "corpus.json").read_text(encoding="utf-8"))
     with (
-        _checkpoint_of(task, params=params, root=root, prepared=prepared) as checkpoint,
+        _checkpoint_of(task, params=params, root=state or root, prepared=prepared) as checkpoint,
         start_training_run(
             task,
             params=params,
             corpus=corpus,
             root=root,
             run_json=checkpoint.run_json if checkpoint else None,
+            trial=trial,
         ) as run,
     ):
         if checkpoint:
             checkpoint.note_run(run)
+        if on_run:
+            on_run(run.run_id)
         # TensorFlow takes seconds to import; an unreachable store is reported before that.
         device, replicas = _start_devices(task, params=params)
         from seqlab.modeling.saving import weights_digest
@@ -82,11 +103,13 @@ def train_and_record(
                 progress.step(*arguments)
                 system.sample()
 
-            def on_epoch(row: dict[str, float]) -> None:
+            def log_row(row: dict[str, float]) -> None:
                 progress.epoch(row)
                 log_epoch(run, row)
                 run.log_metrics(system.take(), step=int(row["epoch"]), time_ms=int(row["ended_ms"]))
                 interrupt.check()
+                if on_epoch:
+                    on_epoch(row)
 
             trained = train_task(
                 prepared,
@@ -94,7 +117,7 @@ def train_and_record(
                 seed=params.seed,
                 on_start=progress.start,
                 on_step=on_step,
-                on_epoch=on_epoch,
+                on_epoch=log_row,
                 on_resume=on_resume,
                 checkpoint=checkpoint,
                 replicas=replicas,
@@ -107,6 +130,7 @@ def train_and_record(
         write_csv(metrics / "learning_curve.csv", trained.curve_rows())
         log_training(run, task, summary=summary, history=trained.result.history, corpus=corpus)
         run.save(models / "run.json")
+        return summary
 
 
 def _train_along(task: str, *, params: Params, prepared: Path) -> None:

@@ -6,7 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
-from seqlab.params import load_params
+from seqlab.params import load_params, require_paths_inside
 from seqlab.pipeline.downloading import fetch_corpus
 from seqlab.stages import repository_root, run_stage
 
@@ -15,9 +15,9 @@ logger = logging.getLogger("seqlab.stages")
 
 def download() -> None:
     """Write data/raw: the splits and the manifest corpus.json."""
-    manifest = fetch_corpus(
-        load_params(), Path("data/raw"), downloads=repository_root() / "data" / "downloads"
-    )
+    params, root = load_params(), repository_root()
+    require_paths_inside(params, root)
+    manifest = fetch_corpus(params, Path("data/raw"), downloads=root / "data" / "downloads")
     kind = "synthetic, " if manifest["synthetic"] else ""
     licence = manifest["licence"] or "licence not stated"
     logger.info("corpus %s (%s%s), digest %s", manifest["name"], kind, licence, manifest["digest"][:12])

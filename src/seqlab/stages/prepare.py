@@ -8,9 +8,9 @@ from pathlib import Path
 
 from seqlab.atomic import write_json
 from seqlab.hub.encoder_files import require_tracked_folder
-from seqlab.params import load_params
+from seqlab.params import load_params, require_paths_inside
 from seqlab.pipeline.preparing import prepare_task
-from seqlab.stages import run_stage, task_folders
+from seqlab.stages import repository_root, run_stage, task_folders
 
 logger = logging.getLogger("seqlab.stages")
 
@@ -19,6 +19,7 @@ def prepare(task: str) -> None:
     """Write data/prepared/TASK and metrics/TASK/corpus.json."""
     prepared, _, metrics = task_folders(task)
     params = load_params()
+    require_paths_inside(params, repository_root())
     section = params.task(task)
     require_tracked_folder(section.embedder.pretrained.source, below=Path("data/encoders"))
     report = prepare_task(Path("data/raw"), prepared, task=section, mirror=params.corpus.mirror)

@@ -75,10 +75,12 @@ class TrackedRun:
         run_name: str,
         tags: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
+        identity: Mapping[str, str] | None = None,
     ) -> TrackedRun:
         """Create a run, and its store and experiment if they do not exist. End runs of killed processes.
 
         `root` is the repository's root (a stage's DVC_ROOT), which contains the store and pending writes.
+        `identity` are tags that no other run has: if there is a run with them, it is opened again.
 
         Raises:
             SeqlabError: the store cannot be used.
@@ -88,10 +90,14 @@ class TrackedRun:
         client = mlflow_client(uri)
         with store_errors(uri):
             _end_killed_runs(client, root=root, experiment=experiment)
-            created = client.create_run(
-                experiment_id, tags={"mlflow.user": current_user()}, run_name=run_name
+            found = _find_identical(client, experiment_id, identity) if identity else None
+            created = found or client.create_run(
+                experiment_id, tags={"mlflow.user": current_user(), **(identity or {})}, run_name=run_name
             )
         run = cls(root=root, run_id=created.info.run_id, experiment=experiment, experiment_id=experiment_id)
+        if found:
+            run._may_have_failed = True
+            run._write({"kind": "status", "status": "RUNNING"})
         run.set_tags(tags or {})
         run.log_params(params or {})
         return run
@@ -353,6 +359,11 @@ def _find_or_replace_run(client: MlflowClient, saved: Mapping[str, Any], experim
     )
     tags = {REPLACEMENT_TAG: run_id, "mlflow.user": current_user()}
     return client.create_run(experiment_id, tags=tags, run_name=f"restored-{run_id[:8]}")
+
+
+def _find_identical(client: MlflowClient, experiment_id: str, identity: Mapping[str, str]) -> Run | None:
+    condition = " and ".join(f"tags.`{key}` = '{value}'" for key, value in identity.items())
+    return next(iter(client.search_runs([experiment_id], condition, max_results=1)), None)
 
 
 def _end_killed_runs(client: MlflowClient, *, root: Path, experiment: str) -> None:

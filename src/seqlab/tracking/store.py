@@ -34,6 +34,8 @@ DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
 STATE = ".seqlab"
 
+_CONNECT_TIMEOUT_S = 3.0
+
 _SQLITE = "sqlite:///"
 
 _EXPERIMENT_TAGS = {
@@ -161,8 +163,11 @@ def _prepare_store(root: Path, experiment: str, tracking_uri: str) -> str:
     return str(found.experiment_id)
 
 
-def check_server(tracking_uri: str, *, timeout_s: float = 3.0) -> None:
+def check_server(tracking_uri: str, *, timeout_s: float | None = None) -> None:
     """Send one small request to a remote store without retries, so that an outage is detected quickly.
+
+    A connection may take 3 s; an answer, which many trainings that start at once delay, `timeout_s`, by
+    default MLFLOW_HTTP_REQUEST_TIMEOUT.
 
     Raises:
         StoreAwayError: there is no response, or its status is 408, 429 or 5xx.
@@ -171,11 +176,13 @@ def check_server(tracking_uri: str, *, timeout_s: float = 3.0) -> None:
     if not is_remote(tracking_uri):
         return
     apply_settings()
+    from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_TIMEOUT
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
 
     credentials, path = get_default_host_creds(tracking_uri), "/api/2.0/mlflow/experiments/search"
-    options = {"params": {"max_results": 1}, "max_retries": 0, "timeout": timeout_s}
+    timeouts_s = (_CONNECT_TIMEOUT_S, timeout_s or MLFLOW_HTTP_REQUEST_TIMEOUT.get())
+    options = {"params": {"max_results": 1}, "max_retries": 0, "timeout": timeouts_s}
     with store_errors(tracking_uri):
         response = http_request(credentials, path, "GET", raise_on_status=False, **options)
     status, content_type = response.status_code, response.headers.get("Content-Type", "no content type")

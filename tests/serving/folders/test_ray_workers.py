@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,25 +20,6 @@ from seqlab.serving.folders.workers import local_workers, ray_workers
 
 ROWS_IN_BLOCK, NUM_BLOCKS = 500, 12
 PATIENCE_S = 60
-
-
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A head and a second node, of one core each; both end with the test."""
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    temporary = tempfile.mkdtemp(prefix="ray-")  # tmp_path is too long for the names of sockets
-    monkeypatch.setenv("RAY_TMPDIR", temporary)
-    from ray.cluster_utils import Cluster
-
-    # Ray replaces 127.0.0.1 by the address of the network interface.
-    node = {"num_cpus": 1, "node_ip_address": "127.0.0.2", "include_dashboard": False}
-    nodes = Cluster(initialize_head=True, head_node_args=node)
-    try:
-        nodes.add_node(num_cpus=1, node_ip_address="127.0.0.3")
-        yield nodes
-    finally:
-        nodes.shutdown()
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def busy_worker(node: Any) -> psutil.Process:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +9,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from seqlab.errors import SeqlabError
+from seqlab.ray_cluster import connect
 from seqlab.serving.folders.block_tagger import BlockTagger, Model, TaggedBlock
 from seqlab.serving.folders.file_formats import Block
 
@@ -20,8 +18,6 @@ Workers = Callable[[Iterable[Block]], Iterator[TaggedBlock]]
 
 RETRIES = 5
 """How often a block is tagged again on Ray after its worker has died."""
-
-_CONNECT_TIMEOUT_S = 10
 
 _REMEDY = "run the same command again: finished blocks are kept"
 
@@ -65,30 +61,7 @@ def ray_workers(model: Model, *, address: str) -> Workers:
     Raises:
         SeqlabError: Ray is not installed, or there is no cluster at the address.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-    except ImportError:
-        raise SeqlabError(
-            "Ray is not installed",
-            where="--ray",
-            expected="the extra `ray` of seqlab",
-            remedy="run make extras in the repository on every node, or tag without --ray",
-        ) from None
-    os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")  # one attempt, of 40 s, instead of eight
-    try:
-        if match := re.fullmatch(r"(.+):(\d+)", address):
-            socket.create_connection((match[1], int(match[2])), timeout=_CONNECT_TIMEOUT_S).close()
-        ray.init(address=address, log_to_driver=False, configure_logging=False)
-    # Ray raises exceptions of many kinds for addresses that are invalid or do not answer.
-    except (ConnectionError, RuntimeError, ValueError, AssertionError, OSError) as error:
-        raise SeqlabError(
-            "there is no Ray cluster",
-            where=f"--ray {address}",
-            expected="HOST:PORT of a cluster to which this machine belongs, or auto",
-            received=f"{type(error).__name__}: {str(error)[:300]}",
-            remedy="start one with `ray start --head`, and run this command on one of its nodes",
-        ) from error
+    ray = connect(address, where="--ray", otherwise="tag without --ray")
 
     def tag(blocks: Iterable[Block]) -> Iterator[TaggedBlock]:
         digest, sent_model = model.digest(), ray.put(model)

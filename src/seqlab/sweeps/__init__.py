@@ -1,0 +1,1 @@
+"""Sweeps: many trainings of one task, whose parameters a search chooses."""
