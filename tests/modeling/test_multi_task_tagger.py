@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from small_taggers import NUM_TAGS, logits_of, random_batch, small_tagger
@@ -61,6 +62,7 @@ def test_a_batch_in_parts_has_the_loss_and_the_update_of_the_whole(kind):
         learner = make_learner(small_tagger(*kind))
         weights = weights or learner.get_weights()
         learner.set_weights(weights)
+        learner.compile(optimizer=keras.optimizers.SGD(0.1), auto_scale_loss=False, jit_compile=False)
         learner.gradient_accumulation_steps = parts
         losses = [float(learner.train_batch(features, labels, weight)) for _ in range(2)]
         outcomes.append((losses, learner.get_weights()))

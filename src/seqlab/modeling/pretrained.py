@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -75,13 +75,12 @@ class PretrainedEmbedding(ConfiguredLayer):
         self._set_trained()
 
     def _make_backbone(self) -> keras.Model:
-        make, settings = _backbone_class(self.architecture), self.settings
-        options = {"dtype": self.dtype_policy, "name": "backbone"}
-        if not self.gradient_checkpointing:
-            return make(**settings, **options)
-        blocks = [block.name for block in _blocks(make(**settings, **options))]
-        with keras.RematScope(mode="list_of_layers", layer_names=blocks):
-            return make(**settings | {"dropout": 0.0}, **options)
+        settings = self.settings | ({"dropout": 0.0} if self.gradient_checkpointing else {})
+        backbone = _backbone_class(self.architecture)(**settings, dtype=self.dtype_policy, name="backbone")
+        if self.gradient_checkpointing:
+            for block in _blocks(backbone):
+                block.call = _recomputed(block.call)
+        return backbone
 
     def _piece_model(self, backbone: keras.Model) -> keras.Model:
         """Return the part of a backbone that computes the vectors of pieces, with its weights."""
@@ -169,6 +168,18 @@ class PretrainedEmbedding(ConfiguredLayer):
             depth = lowest - 1 - self.block_names.index(layer.name) if is_block else 0 if above else lowest
             for variable in layer.variables:
                 yield variable, depth
+
+
+def _recomputed(call: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return a function whose backward pass calls `call` again, instead of keeping what is inside.
+
+    `keras.RematScope` fails in TensorFlow's graph mode: its layers get keyword arguments.
+    """
+
+    def call_again(inputs: Tensor, **options: Any) -> Tensor:
+        return keras.remat(lambda x: call(x, **options))(inputs)
+
+    return call_again
 
 
 def _mean(vectors: Tensor, starts: Tensor, counts: Tensor) -> Tensor:
