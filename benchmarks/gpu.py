@@ -39,7 +39,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from accuracy import REPOSITORY, changed, prepare_corpus
+from prepared_corpus import REPOSITORY, changed, prepare_corpus
 
 RESULTS = REPOSITORY / "benchmarks" / "results" / "gpu.json"
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from accuracy import REPOSITORY, changed, prepare_corpus
+from prepared_corpus import REPOSITORY, changed, prepare_corpus
 
 
 def main() -> None:

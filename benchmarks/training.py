@@ -42,7 +42,7 @@ from typing import Any
 
 import yaml
 
-from accuracy import changed, prepare_corpus
+from prepared_corpus import changed, prepare_corpus
 
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "training.json"
