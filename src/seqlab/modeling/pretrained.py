@@ -87,13 +87,15 @@ class PretrainedEmbedding(ConfiguredLayer):
         if self.trained == "lora":
             backbone.enable_lora(self.lora_rank)
         last = _sequence_output(backbone)
-        outputs = [block.output for block in _blocks(backbone)[:-1]] if self.layers == "mix" else []
+        outputs: list[Tensor] = (
+            [block.output for block in _blocks(backbone)[:-1]] if self.layers == "mix" else []
+        )
         return keras.Model(backbone.input, [*outputs, last], name="backbone")
 
     def _set_trained(self) -> None:
         if self.trained in ("full", "lora"):
             return
-        top = self.block_names[-self.trained :] if isinstance(self.trained, int) else []
+        top: list[str] = self.block_names[-self.trained :] if isinstance(self.trained, int) else []
         for layer in self.backbone.layers:
             layer.trainable = layer.name in top
 
