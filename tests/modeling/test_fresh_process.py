@@ -50,7 +50,11 @@ for path in sorted(folder.glob("layers/*.keras")):
 
 for path in sorted(folder.glob("taggers/*.keras")):
     saved = np.load(path.with_suffix(".npz"))
-    features = {name: ops.convert_to_tensor(saved[name]) for name in ("token_ids", "char_ids", "shape_ids")}
+    by_type = ("token_ids", "char_ids", "shape_ids")
+    features = {
+        name: ops.convert_to_tensor(saved[name])
+        for name in (*by_type, "piece_ids", "piece_starts", "piece_counts")
+    }
     tagger = keras.saving.load_model(path, compile=False)
 
     def compute(features):
@@ -73,7 +77,7 @@ for path in sorted(folder.glob("taggers/*.keras")):
             offsets=np.cumsum([0, *real.sum(axis=1)]),
             types=[],
             features={
-                name: np.concatenate([0 * saved[name][real][:1], saved[name][real]]) for name in features
+                name: np.concatenate([0 * saved[name][real][:1], saved[name][real]]) for name in by_type
             },
             tags=[],
             num_tags=tagger.head.num_tags,

@@ -147,10 +147,10 @@ def test_names_have_the_experiment_or_commit_and_what_differs(tmp_path, monkeypa
     first = commit()
     assert train() == f"{first} transformer-crf"
     values["ner"].setdefault("training", {})["learning_rate"] = 0.005
-    assert train() == f"{first} learning_rate=0.005"
+    assert train() == f"{first} training.learning_rate=0.005"
     values["seed"] = 7
     monkeypatch.setenv("DVC_EXP_NAME", "dozy-lark")
-    assert train() == "dozy-lark seed=7 learning_rate=0.005"
+    assert train() == "dozy-lark seed=7 training.learning_rate=0.005"
     monkeypatch.delenv("DVC_EXP_NAME")
     # What is committed differs from the previous run only.
     values["seed"] = 8

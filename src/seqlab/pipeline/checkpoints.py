@@ -41,6 +41,8 @@ CODE = (
     "cores.py",
     "corpus/sentence.py",
     "evaluation",
+    "extras.py",
+    "hub",
     "modeling",
     "pipeline",
     "stages/train.py",
