@@ -64,20 +64,17 @@ def main() -> None:
 
 
 def picture_pages(repository: Path, task: str) -> None:
-    """Take screenshots of the MLflow UI: the task's table of runs, a comparison, one run and the registry."""
+    """Take screenshots of the MLflow UI: the task's table of runs, and the comparison of those that were evaluated."""
     client = MlflowClient(f"sqlite:///{repository / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(f"seqlab-{task}")
     runs = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time"])
     runs = [run for run in runs if "test/token_accuracy" in run.data.metrics]
     with ui_server(repository) as (server, table_of):
-        at = f"{server}/#/experiments/{experiment.experiment_id}"
         ids = urllib.parse.quote(json.dumps([run.info.run_id for run in runs]))
         experiments = urllib.parse.quote(json.dumps([experiment.experiment_id]))
         pages = {
             "runs": (table_of[task], 560),
             "compare": (f"{server}/#/compare-runs?runs={ids}&experiments={experiments}", 1000),
-            "run": (f"{at}/runs/{runs[0].info.run_id}", 900),
-            "registry": (f"{server}/#/models/seqlab-{task}", 560),
         }
         for name, (address, height) in pages.items():
             take_screenshot(address, f"{name}.png", (WIDTH, height))
