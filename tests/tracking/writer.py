@@ -99,7 +99,7 @@ def write_at_once(
             starter.kill()
             starter.wait()
     # MLflow's messages about the migrations of a new database do not reach the terminal.
-    assert printed == [("", "")] * len(starters)
+    assert printed == [("", "")] * len(starters), printed
     assert [starter.returncode for starter in starters] == [0] * len(starters)
     return [folder / name / f"{name}-{number}" for name in logins for number in range(runs)]
 
