@@ -336,7 +336,8 @@ def train(
     models, metrics = root / "models" / task, root / "metrics" / task
     section = params.task(task)
     fetch_corpus(params, raw, downloads=root / "data" / "downloads")
-    write_json(metrics / "corpus.json", prepare_task(raw, prepared, task=section))
+    report = prepare_task(raw, prepared, task=section, mirror=params.corpus.mirror)
+    write_json(metrics / "corpus.json", report)
     train_and_record(task, params=params, root=root, prepared=prepared, models=models, metrics=metrics)
     run, summary = (
         json.loads(path.read_text(encoding="utf-8")) for path in (models / "run.json", metrics / "train.json")

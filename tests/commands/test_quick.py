@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from seqlab.cli import main
 from seqlab.commands.quick import STAGES
@@ -50,3 +51,18 @@ def test_a_folder_is_kept_and_never_overwritten(
     assert ran[0][3].corpus.sample.sentences == 150
     assert main(["quick", "--folder", str(tmp_path / "kept")]) == 1
     assert "kept: the folder exists\n  expected: a new folder" in capsys.readouterr().err
+
+
+def test_a_folder_of_a_pretrained_encoder_is_there(
+    ran: list[tuple], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    params["defaults"]["embedder"]["pretrained"]["source"] = "data/encoders/tiny"
+    encoder = tmp_path / "data" / "encoders" / "tiny"
+    encoder.mkdir(parents=True)
+    (encoder / "config.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["quick", "ner", "--folder", "kept"]) == 0
+    source = ran[0][3].task("ner").embedder.pretrained.source
+    assert (tmp_path / "kept" / source / "config.json").read_text(encoding="utf-8") == "{}"

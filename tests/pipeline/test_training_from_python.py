@@ -51,6 +51,16 @@ def test_training_from_python_is_the_stages_training(values: dict, tmp_path: Pat
         np.testing.assert_array_equal(np.asarray(weight), np.asarray(other))
 
 
+def test_the_mirror_serves_the_pretrained_encoder_too(values: dict, tmp_path: Path) -> None:
+    values["corpus"]["mirror"] = str(tmp_path / "mirror")
+    encoder = tmp_path / "mirror" / "huggingface.co" / "here" / "tiny" / "resolve" / "main"
+    encoder.mkdir(parents=True)
+    (encoder / "config.json").write_text("not JSON", encoding="utf-8")
+    values["defaults"]["embedder"]["pretrained"]["source"] = "hf://here/tiny"
+    with pytest.raises(ValueError, match="Expecting value"):  # the file of the mirror was read
+        seqlab.train(values, task="ner", folder="work")
+
+
 def test_parameters_are_checked_first(values: dict, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     for params in (values, "params.yaml", seqlab.load_params()):

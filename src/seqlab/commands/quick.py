@@ -56,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
         "embedder": section.embedder.model_dump(mode="json")
         | {"vectors": str(Path(section.embedder.vectors).resolve())},
     }
+    encoder = section.embedder.pretrained.source
+    copied = Path(encoder).resolve() if encoder and Path(encoder).is_dir() else None
     configure_logging()
     os.environ.pop("DVC_ROOT", None)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
@@ -64,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         raise SeqlabError("the folder exists", where=str(args.folder), expected="a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     try:
+        if copied:  # the stages take folders of the repository alone
+            shutil.copytree(copied, folder / "data" / "encoders" / copied.name)
         with chdir(folder):
             Path("params.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
             for name in STAGES:
