@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import Any
 
 from seqlab.errors import SeqlabError
 
@@ -27,3 +28,12 @@ def import_extra(module: str, *, purpose: str) -> ModuleType:
             received=str(error),
             remedy="make extras",
         ) from None
+
+
+def import_keras_hub() -> Any:
+    """Import KerasHub, which pretrained encoders need.
+
+    Raises:
+        SeqlabError: it is not installed.
+    """
+    return import_extra("keras_hub", purpose="pretrained encoders")

@@ -559,14 +559,24 @@ def with_values(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str,
     """
     changed = copy.deepcopy(values)
     for name, value in changes.items():
-        *sections, last = name.split(".")
-        section: Any = changed
-        for part in sections:
-            section = section.get(part) if isinstance(section, dict) else None
-        if not isinstance(section, dict):
-            raise KeyError(name)
+        section, last = section_of(changed, name)
         section[last] = copy.deepcopy(value)
     return changed
+
+
+def section_of(values: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
+    """Return the section of a parameter, by dotted name, in plain values of params.yaml, and its key there.
+
+    Raises:
+        KeyError: there is no such section; the argument is `name`.
+    """
+    *sections, last = name.split(".")
+    section: Any = values
+    for part in sections:
+        section = section.get(part) if isinstance(section, dict) else None
+    if not isinstance(section, dict):
+        raise KeyError(name)
+    return section, last
 
 
 def require_paths_inside(params: Params, root: Path) -> None:

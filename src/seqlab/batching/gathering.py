@@ -107,7 +107,9 @@ class BatchGatherer:
         tag_ids = np.where(tag_ids < self._split.num_tags, tag_ids, UNKNOWN_ID)
         if replaced:
             others = replaced.positions(positions, starts, lengths)
-            positions = np.where(self._fits(others, is_real)[:, None], others, positions)
+            if self._pieces:
+                others = np.where(self._fit(self._pieces, others, is_real)[:, None], others, positions)
+            positions = others
         types = np.where(is_real, self._split.type_ids[positions], 0)
         types[~is_row, 0] = self._filling_type
         columns = [np.where(is_real, column[positions], 0) for column in self._auxiliary]
@@ -125,12 +127,10 @@ class BatchGatherer:
         lengths = np.where(batch.row_ids != FILLING, self._windows.length[batch.row_ids], 0)
         return (np.arange(batch.length) < lengths[:, None]).astype(np.float32)
 
-    def _fits(self, positions: np.ndarray, is_real: np.ndarray) -> np.ndarray:
+    def _fit(self, pieces: PieceGatherer, positions: np.ndarray, is_real: np.ndarray) -> np.ndarray:
         """Return whether each row has few enough pieces, bool (B,)."""
-        if not self._pieces:
-            return np.ones(len(positions), np.bool_)
-        counts = np.where(is_real, self._pieces.counts[self._split.type_ids[positions]], 0)
-        return counts.sum(axis=1) <= self._pieces.special.max_pieces
+        counts = np.where(is_real, pieces.counts[self._split.type_ids[positions]], 0)
+        return counts.sum(axis=1) <= pieces.special.max_pieces
 
     def _piece_features(self, types: np.ndarray, batch: PlannedBatch) -> dict[str, np.ndarray]:
         if not self._pieces:

@@ -29,6 +29,10 @@ class SpecialPieces:
     unknown: int
     max_pieces: int
 
+    def of_token(self, ids: Sequence[int]) -> list[int]:
+        """Return the pieces that a token keeps of those that the tokenizer gives it: at least one."""
+        return list(ids[: self.max_pieces]) or [self.unknown]
+
     def write(self, path: Path) -> None:
         """Write the ids as JSON."""
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
@@ -93,9 +97,9 @@ def encode_pieces(
         The pieces, and the forms that have more than `special.max_pieces`, whose later pieces are left out.
     """
     forms = list(types)
-    pieces = [list(ids) or [special.unknown] for ids in tokenize(forms)] if forms else []
-    cut = [form for form, ids in zip(forms, pieces, strict=True) if len(ids) > special.max_pieces]
-    pieces = [ids[: special.max_pieces] for ids in pieces]
+    found = tokenize(forms) if forms else []
+    cut = [form for form, ids in zip(forms, found, strict=True) if len(ids) > special.max_pieces]
+    pieces = [special.of_token(ids) for ids in found]
     offsets = np.cumsum([0, 0, *map(len, pieces)], dtype=np.int64)
     return TypePieces(np.array([i for ids in pieces for i in ids], np.int32), offsets, special), cut
 

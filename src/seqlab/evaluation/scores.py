@@ -78,3 +78,8 @@ def score_sentences(
         scores["per_type"] = span_counts.scores_by_class("span_")
     scores["per_tag"] = tag_counts.scores_by_class()
     return scores
+
+
+def score_names(*, spans: bool) -> list[str]:
+    """Return the names of the dev scores in the history."""
+    return ["token_accuracy", *(["span_precision", "span_recall", "span_f1"] if spans else [])]

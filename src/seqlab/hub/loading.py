@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from seqlab.errors import SeqlabError
-from seqlab.extras import import_extra
+from seqlab.extras import import_keras_hub
 
-PURPOSE = "pretrained encoders"
 UNKNOWN_PIECES = ("[UNK]", "<unk>")
 """The names that vocabularies have for the unknown piece."""
 
@@ -23,7 +22,7 @@ def load_backbone(folder: Path, *, load_weights: bool = True) -> Any:
     Raises:
         SeqlabError: KerasHub is missing, or cannot read the folder.
     """
-    keras_hub = import_extra("keras_hub", purpose=PURPOSE)
+    keras_hub = import_keras_hub()
     return _load(keras_hub.models.Backbone, folder, load_weights=load_weights)
 
 
@@ -41,7 +40,7 @@ class PieceTokenizer:
     """
 
     def __init__(self, folder: Path) -> None:
-        keras_hub = import_extra("keras_hub", purpose=PURPOSE)
+        keras_hub = import_keras_hub()
         is_saved = not (folder / "config.json").exists() and (folder / "tokenizer.json").exists()
         if is_saved:
             self._tokenizer = _read_saved(folder)

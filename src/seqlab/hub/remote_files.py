@@ -17,7 +17,7 @@ from seqlab.corpora.downloads import (
 )
 from seqlab.credentials import without_credentials
 from seqlab.errors import SeqlabError
-from seqlab.extras import import_extra
+from seqlab.extras import import_extra, import_keras_hub
 
 HUGGING_FACE = "hf://"
 KAGGLE = "kaggle://"
@@ -149,7 +149,7 @@ def _address(source: str) -> str:
     """Return the address of a source; that of a preset is its place on Kaggle."""
     if source.startswith((HUGGING_FACE, KAGGLE)):
         return source
-    presets = import_extra("keras_hub", purpose="pretrained encoders").models.Backbone.presets
+    presets = import_keras_hub().models.Backbone.presets
     if source not in presets:
         raise SeqlabError(
             "unknown pretrained encoder",

@@ -97,8 +97,9 @@ class RatedAdamW(keras.optimizers.AdamW):
     def _apply_weight_decay(self, variables: Any) -> None:
         if not self.weight_decay:
             return
+        learning_rate = self.learning_rate
         for variable in filter(self._use_weight_decay, variables):
-            share = ops.cast(self.rate_of(variable, self.learning_rate) * self.weight_decay, variable.dtype)
+            share = ops.cast(self.rate_of(variable, learning_rate) * self.weight_decay, variable.dtype)
             self.assign(variable, variable - variable * share)
 
 

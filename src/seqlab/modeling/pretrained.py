@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from seqlab.errors import SeqlabError
-from seqlab.extras import import_extra
+from seqlab.extras import import_keras_hub
 from seqlab.modeling.configured_layer import ConfiguredLayer
 from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_padding
 
@@ -242,7 +242,7 @@ def _blocks(backbone: keras.Model) -> list[keras.layers.Layer]:
 
 
 def _backbone_class(name: str) -> Any:
-    keras_hub = import_extra("keras_hub", purpose="pretrained encoders")
+    keras_hub = import_keras_hub()
     found = getattr(keras_hub.models, name, None)
     if not (isinstance(found, type) and issubclass(found, keras_hub.models.Backbone)):
         raise SeqlabError(

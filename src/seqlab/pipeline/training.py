@@ -23,7 +23,7 @@ from seqlab.batching.gathering import BatchGatherer
 from seqlab.batching.mention_replacement import MentionReplacer, continues_mention
 from seqlab.batching.planning import EpochPlanner, plan_evaluation
 from seqlab.errors import SeqlabError
-from seqlab.evaluation.scores import score_sentences
+from seqlab.evaluation.scores import score_names, score_sentences
 from seqlab.hub.loading import load_backbone
 from seqlab.modeling.distribution import Replicas, check_batch_size
 from seqlab.modeling.fit import FitResult, fit
@@ -288,8 +288,3 @@ def _encoder_rates(tagger: Tagger, task: TaskParams, *, steps: int) -> dict[str,
         )
         for variable, depth in encoder.depths()
     }
-
-
-def score_names(*, spans: bool) -> list[str]:
-    """Return the names of the dev scores in the history."""
-    return ["token_accuracy", *(["span_precision", "span_recall", "span_f1"] if spans else [])]

@@ -31,10 +31,7 @@ def make_batches(
     rows = [[types.setdefault(token, len(types) + 1) for token in sentence] for sentence in sentences]
     tables = encoder.encode_types(types)
     if tokenize and encoder.pieces:
-        rows_of_pieces = [
-            list(ids)[: encoder.pieces.max_pieces] or [encoder.pieces.unknown]
-            for ids in tokenize(list(types))
-        ]
+        rows_of_pieces = map(encoder.pieces.of_token, tokenize(list(types)))
         tables["piece_ids"] = piece_matrix([[], *rows_of_pieces])
     batches = []
     for first in range(0, len(rows), BATCH_SIZE):

@@ -10,7 +10,7 @@ from typing import Any
 
 from seqlab.atomic import replaced_file
 from seqlab.errors import SeqlabError
-from seqlab.params import parse_params_text, read_yaml_text
+from seqlab.params import parse_params_text, read_yaml_text, section_of
 
 _WIDTH = 4096
 
@@ -42,14 +42,12 @@ def text_with(text: str, values: Mapping[str, Any], *, where: str) -> str:
     yaml.preserve_quotes, yaml.width = True, _WIDTH
     content = yaml.load(text)
     for name, value in values.items():
-        *sections, last = name.split(".")
-        section = content
-        for part in sections:
-            section = section.get(part) if isinstance(section, dict) else None
-        if not isinstance(section, dict):
+        try:
+            section, last = section_of(content, name)
+        except KeyError:
             raise SeqlabError(
                 "there is no such section", where=where, received=name, remedy="name an existing parameter"
-            )
+            ) from None
         _put(section, last, value)
     buffer = io.StringIO()
     yaml.dump(content, buffer)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from seqlab.errors import SeqlabError
+from seqlab.evaluation.scores import score_names
 from seqlab.params import (
     Params,
     Positive,
@@ -251,9 +252,7 @@ def _task_problems(spec: SweepSpec, params: Params) -> Iterable[Problem]:
         yield ("task",), f"unknown task {spec.task!r}; params.yaml has {', '.join(params.sections)}"
         return
     section = params.task(spec.task)
-    scores = ["token_accuracy"]
-    if section.tag_scheme is not None:
-        scores += ["span_f1", "span_precision", "span_recall"]
+    scores = score_names(spans=section.tag_scheme is not None)
     if spec.metric is not None and spec.metric not in scores:
         yield ("metric",), f"{spec.metric!r} is not a dev score of {spec.task}: {', '.join(scores)}"
     if section.training.strategy == "multi_worker":

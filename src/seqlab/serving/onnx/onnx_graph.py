@@ -175,3 +175,8 @@ class OnnxGraph:
     def _name(self, kind: str) -> str:
         self._count += 1
         return f"{self._prefix}{kind}_{self._count}"
+
+
+def weight_of(variable: Any) -> np.ndarray:
+    """Return the value of a Keras variable, float32."""
+    return np.asarray(variable, np.float32)

@@ -24,7 +24,7 @@ from seqlab.modeling.encoders.transformer import (
     TransformerEncoderBlock,
 )
 from seqlab.modeling.masks.masked_ops import MASKED_SCORE
-from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, Value
+from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, Value, weight_of
 from seqlab.serving.onnx.onnx_pretrained import embed_pieces
 
 
@@ -81,7 +81,7 @@ def project_to_blocks(g: OnnxGraph, layer: TransformerEncoder, x: str) -> str:
 def transform(g: OnnxGraph, layer: TransformerEncoder, x: str, mask: str) -> str:
     """Write a Transformer without its projection: float (B, T, H) and mask, bool (B, T), to (B, T, H)."""
     if layer.positions == "absolute" and layer.position_embedding is not None:
-        table = _weight(layer.position_embedding.positions)
+        table = weight_of(layer.position_embedding.positions)
         x = g.op("Add", x, g.op("Slice", table, np.array([0]), g.size(x, 1), np.array([0])))
     elif layer.positions == "sinusoidal":
         x = g.op("Add", x, g.op("Concat", *_sinusoids(g, g.size(x, 1), layer.hidden_dim), axis=-1))
@@ -92,16 +92,12 @@ def transform(g: OnnxGraph, layer: TransformerEncoder, x: str, mask: str) -> str
 
 def lstm_gates(weight: Any) -> np.ndarray:
     """Reorder the gates on a weight's last axis: Keras has input, forget, cell, output; ONNX i, o, f, c."""
-    i, f, c, o = np.split(_weight(weight), 4, axis=-1)
+    i, f, c, o = np.split(weight_of(weight), 4, axis=-1)
     return np.concatenate([i, o, f, c], axis=-1)
 
 
-def _weight(variable: Any) -> np.ndarray:
-    return np.asarray(variable, np.float32)
-
-
 def _dense(g: OnnxGraph, layer: Any, x: Value) -> str:
-    return _affine(g, x, _weight(layer.kernel), _weight(layer.bias))
+    return _affine(g, x, weight_of(layer.kernel), weight_of(layer.bias))
 
 
 def _affine(g: OnnxGraph, x: Value, kernel: np.ndarray, bias: np.ndarray) -> str:
@@ -114,7 +110,7 @@ def _affine(g: OnnxGraph, x: Value, kernel: np.ndarray, bias: np.ndarray) -> str
 
 def _norm(g: OnnxGraph, layer: Any, x: Value) -> str:
     return g.op(
-        "LayerNormalization", x, _weight(layer.gamma), _weight(layer.beta), axis=-1, epsilon=layer.epsilon
+        "LayerNormalization", x, weight_of(layer.gamma), weight_of(layer.beta), axis=-1, epsilon=layer.epsilon
     )
 
 
@@ -125,7 +121,7 @@ def _gelu(g: OnnxGraph, x: str) -> str:
 def _characters(g: OnnxGraph, layer: Any, ids: str, places: int | None) -> str:
     """Write a character encoder: int (N, C) to float (N, output_dim), 0 for a token without characters."""
     real = g.op("Not", g.op("Equal", ids, np.array(0, np.int32)))
-    vectors = g.op("Gather", _weight(layer.embedding.embeddings), ids, axis=0)
+    vectors = g.op("Gather", weight_of(layer.embedding.embeddings), ids, axis=0)
     vectors = _zero_padding(g, vectors, real)
     if isinstance(layer, CharacterCNN):
         encoded = _character_cnn(g, layer, vectors, real)
@@ -143,7 +139,7 @@ def _characters(g: OnnxGraph, layer: Any, ids: str, places: int | None) -> str:
 
 def _character_cnn(g: OnnxGraph, layer: CharacterCNN, vectors: str, real: str) -> str:
     kernels = [convolution.kernel for convolution in layer.convolutions]
-    answers = _convolve(g, kernels, vectors, _weight(layer.bias))
+    answers = _convolve(g, kernels, vectors, weight_of(layer.bias))
     answers = g.op("Where", g.op("Unsqueeze", real, np.array([2])), answers, MASKED_SCORE)
     return g.op("Relu", g.op("ReduceMax", answers, np.array([1]), keepdims=0))
 
@@ -154,7 +150,7 @@ def _convolve(g: OnnxGraph, kernels: Sequence[Any], x: str, bias: np.ndarray) ->
     One matrix product over shifted copies of the input is faster than ONNX Runtime's `Conv`. Kernels of
     several sizes are filled up with zeros to one size.
     """
-    arrays = [_weight(kernel) for kernel in kernels]
+    arrays = [weight_of(kernel) for kernel in kernels]
     before, after = (max(size(len(k)) for k in arrays) for size in (lambda n: (n - 1) // 2, lambda n: n // 2))
     sizes = [(before - (len(k) - 1) // 2, after - len(k) // 2) for k in arrays]
     filled = [np.pad(k, [size, (0, 0), (0, 0)]) for k, size in zip(arrays, sizes, strict=True)]
@@ -168,7 +164,7 @@ def _convolve(g: OnnxGraph, kernels: Sequence[Any], x: str, bias: np.ndarray) ->
 
 def _convolution_step(g: OnnxGraph, layer: Any, x: str) -> str:
     """Write a convolution over time with gelu: (N, T, D) to (N, T, filters)."""
-    return _gelu(g, _convolve(g, [layer.kernel], x, _weight(layer.bias)))
+    return _gelu(g, _convolve(g, [layer.kernel], x, weight_of(layer.bias)))
 
 
 def _character_attention(
@@ -208,19 +204,19 @@ def _attention(g: OnnxGraph, layer: SelfAttention, x: str, mask: str) -> str:
     batch, length = g.size(x, 0), g.size(x, 1)
     scale = np.float32(1 / math.sqrt(head_dim))
     kernels, biases = (
-        [_weight(getattr(part, name)) for part in (layer.query, layer.key, layer.value)]
+        [weight_of(getattr(part, name)) for part in (layer.query, layer.key, layer.value)]
         for name in ("kernel", "bias")
     )
     kernels[0], biases[0] = kernels[0] * scale, biases[0] * scale
     if layer.relative_positions:
-        biases[0] = biases[0] + _weight(layer.content_bias).reshape(-1) * scale
+        biases[0] = biases[0] + weight_of(layer.content_bias).reshape(-1) * scale
     joint = _affine(g, x, np.concatenate(kernels, axis=-1), np.concatenate(biases))
     parts = g.op("Transpose", g.reshape(joint, batch, length, 3 * heads, head_dim), perm=[0, 2, 1, 3])
     query, key, value = g.ops("Split", parts, outputs=3, axis=1, num_outputs=3)
     scores = g.op("MatMul", query, g.op("Transpose", key, perm=[0, 1, 3, 2]))
     if layer.relative_positions:
         sine, cosine = _sinusoids(g, length, head_dim)
-        change = (_weight(layer.distance_bias) - _weight(layer.content_bias)) * scale
+        change = (weight_of(layer.distance_bias) - weight_of(layer.content_bias)) * scale
         for_sine, for_cosine = g.ops("Split", g.op("Add", query, change), outputs=2, axis=-1, num_outputs=2)
         rotated = g.op(
             "Concat",

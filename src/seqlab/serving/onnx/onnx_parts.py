@@ -42,32 +42,21 @@ def export_embedder(tagger: Tagger, path: Path, *, max_token_length: int) -> Non
     """
     g = OnnxGraph()
     needs_all = isinstance(tagger.embedder.character_encoder, CharacterAttentionPooling)
-    places = max_token_length if needs_all else "characters"
+    characters = max_token_length if needs_all else None
     inputs: dict[str, tuple[int | str, ...]] = {
         "token_ids": ("types",),
-        "char_ids": ("types", places),
+        "char_ids": ("types", characters or "characters"),
         "shape_ids": ("types",),
     }
     rows = {name: g.op("Unsqueeze", name, np.array([0])) for name in inputs}
-    places_or_any = max_token_length if needs_all else None
-    encoder = tagger.encoder
     dimension = _type_dimension(tagger)
     if dimension:
-        x = g.op("Squeeze", embed(g, tagger.embedder, rows, max_token_length=places_or_any), np.array([0]))
+        x = g.op("Squeeze", embed(g, tagger.embedder, rows, max_token_length=characters), np.array([0]))
     else:  # the pretrained encoder is the only feature; a vector has one entry at least
-        dimension, x = (
-            1,
-            g.cast(g.op("Unsqueeze", g.op("Sub", "token_ids", "token_ids"), np.array([1])), np.float32),
-        )
-    if _is_whole(tagger):
-        pass
-    elif isinstance(encoder, TransformerEncoder):
-        x, dimension = project_to_blocks(g, encoder, x), encoder.hidden_dim
-    elif isinstance(encoder, BiLSTMEncoder):
-        x = g.op("Concat", *_gates(g, encoder.recurrent_layers[0], [x, x]), axis=-1)
-        dimension = 8 * encoder.units
-    else:
-        raise UnsupportedLayerError.of_layer(encoder)
+        nothing = g.op("Unsqueeze", g.op("Sub", "token_ids", "token_ids"), np.array([1]))
+        dimension, x = 1, g.cast(nothing, np.float32)
+    if not _is_whole(tagger):
+        x, dimension = _first_product(g, tagger.encoder, x)
     model = g.model(
         {name: (np.int32, sizes) for name, sizes in inputs.items()},
         {"vectors": (x, np.float32, ("types", dimension))},
@@ -113,6 +102,16 @@ def export_encoder(tagger: Tagger, path: Path) -> None:
         metadata={},
     )
     onnx.save(model, str(path))
+
+
+def _first_product(g: OnnxGraph, encoder: Any, x: str) -> tuple[str, int]:
+    """Write what the encoder's first layer computes for each token alone; return it with its dimension."""
+    if isinstance(encoder, TransformerEncoder):
+        return project_to_blocks(g, encoder, x), encoder.hidden_dim
+    if isinstance(encoder, BiLSTMEncoder):
+        gates = _gates(g, encoder.recurrent_layers[0], [x, x])
+        return g.op("Concat", *gates, axis=-1), 8 * encoder.units
+    raise UnsupportedLayerError.of_layer(encoder)
 
 
 def _is_whole(tagger: Tagger) -> bool:

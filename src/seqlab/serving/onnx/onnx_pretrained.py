@@ -10,7 +10,7 @@ import numpy as np
 
 from seqlab.modeling.masks.masked_ops import MASKED_SCORE
 from seqlab.modeling.pretrained import PretrainedEmbedding
-from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError
+from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, weight_of
 
 
 def embed_pieces(g: OnnxGraph, layer: PretrainedEmbedding, features: dict[str, str]) -> str:
@@ -61,11 +61,11 @@ def _write(g: OnnxGraph, layer: Any, *args: Any, **kwargs: Any) -> str:
 
 
 def _embedding(g: OnnxGraph, layer: Any, ids: str) -> str:
-    return g.op("Gather", _weight(layer.embeddings), ids, axis=0)
+    return g.op("Gather", weight_of(layer.embeddings), ids, axis=0)
 
 
 def _positions(g: OnnxGraph, layer: Any, x: str) -> str:
-    return g.op("Slice", _weight(layer.position_embeddings), np.array([0]), g.size(x, 1), np.array([0]))
+    return g.op("Slice", weight_of(layer.position_embeddings), np.array([0]), g.size(x, 1), np.array([0]))
 
 
 def _token_and_positions(g: OnnxGraph, layer: Any, ids: str) -> str:
@@ -78,7 +78,7 @@ def _add(g: OnnxGraph, layer: Any, inputs: Any) -> str:
 
 
 def _norm(g: OnnxGraph, layer: Any, x: str) -> str:
-    weights = (_weight(layer.gamma), _weight(layer.beta))
+    weights = (weight_of(layer.gamma), weight_of(layer.beta))
     return g.op("LayerNormalization", x, *weights, axis=-1, epsilon=layer.epsilon)
 
 
@@ -87,7 +87,7 @@ def _same(g: OnnxGraph, layer: Any, x: str) -> str:
 
 
 def _dense(g: OnnxGraph, layer: Any, x: str) -> str:
-    x = g.op("Add", g.op("MatMul", x, _weight(layer.kernel)), _weight(layer.bias))
+    x = g.op("Add", g.op("MatMul", x, weight_of(layer.kernel)), weight_of(layer.bias))
     name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
     if name not in _ACTIVATIONS:
         raise UnsupportedLayerError.of_activation(layer, name)
@@ -111,8 +111,8 @@ def _attention(g: OnnxGraph, layer: Any, x: str, mask: str) -> str:
     heads, size = layer.num_heads, layer.key_dim
     scale = np.float32(1 / math.sqrt(size))
     parts = (layer.query_dense, layer.key_dense, layer.value_dense)
-    kernels = [_weight(part.kernel).reshape(-1, heads * size) for part in parts]
-    biases = [_weight(part.bias).reshape(-1) for part in parts]
+    kernels = [weight_of(part.kernel).reshape(-1, heads * size) for part in parts]
+    biases = [weight_of(part.bias).reshape(-1) for part in parts]
     kernels[0], biases[0] = kernels[0] * scale, biases[0] * scale
     joint = g.op("MatMul", x, np.concatenate(kernels, axis=-1))
     joint = g.op("Add", joint, np.concatenate(biases))
@@ -125,13 +125,9 @@ def _attention(g: OnnxGraph, layer: Any, x: str, mask: str) -> str:
     context = g.op("Transpose", context, perm=[0, 2, 1, 3])
     context = g.reshape(context, g.size(x, 0), g.size(x, 1), heads * size)
     output = layer.output_dense
-    kernel = _weight(output.kernel)
+    kernel = weight_of(output.kernel)
     product = g.op("MatMul", context, kernel.reshape(heads * size, -1))
-    return g.op("Add", product, _weight(output.bias))
-
-
-def _weight(variable: Any) -> np.ndarray:
-    return np.asarray(variable, np.float32)
+    return g.op("Add", product, weight_of(output.bias))
 
 
 _WRITERS: dict[str, Callable[..., str]] = {
