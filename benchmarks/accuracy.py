@@ -98,7 +98,8 @@ def measure(
         Dev's scores, and test's, in percent.
     """
     from seqlab.modeling.device import select_device
-    from seqlab.params import parse_params, with_values
+    from seqlab.params import parse_params
+    from seqlab.yaml_text import with_values
 
     values = yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8"))
     params = parse_params(with_values(values, parse_changes(changes)))

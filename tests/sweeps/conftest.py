@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 from git_repository import forget_environment, git, new_repository
 from small_task import ENCODERS, REPOSITORY, SMALL, sentences
 
-from seqlab.params import with_values
 from seqlab.sweeps.spec import CheckedSweep, read_sweep
 from seqlab.tracking.store import prepare_store
+from seqlab.yaml_text import with_values
 
 SPEC = {
     "task": "ner",

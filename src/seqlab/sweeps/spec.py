@@ -21,11 +21,8 @@ from seqlab.params import (
     Section,
     check_params,
     parse_params,
-    parse_yaml,
-    read_yaml_text,
-    with_values,
-    yaml_lines,
 )
+from seqlab.yaml_text import parse_yaml, read_yaml_text, with_values, yaml_lines
 
 CHECKED = 500
 """Combinations that are checked if there are too many to check all."""
