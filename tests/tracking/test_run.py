@@ -312,6 +312,7 @@ def test_a_run_with_an_identity_is_opened_again(root: Path) -> None:
     with start(root, identity={**identity, "sweep.trial": "4"}) as other:
         pass
     with start(root, identity=identity, params={"seed": 1}) as again:
+        assert again.flush() == 0
         assert stored(root, again.run_id).info.status == "RUNNING"
     assert again.run_id == lost.run_id != other.run_id
     found = stored(root, again.run_id)
