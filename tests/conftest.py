@@ -3,15 +3,27 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
+import os
 import shutil
 import socket
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from seqlab.tracking.client import SETTINGS
+from warm_python import warm_python
+
+# XLA's own translation is tested; LLVM's optimisation of it only takes time.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 
 
 class ByRoomScheduling(LoadFileScheduling):
@@ -31,6 +43,16 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Path]:
+    """A `python` that has imported TensorFlow, Keras and MLflow; see `warm_python` for what it is not for."""
+    with (
+        tempfile.TemporaryDirectory(prefix="warm-") as folder,  # tmp_path is too long for sockets
+        warm_python(Path(folder), {**SETTINGS, "TF_CPP_MIN_LOG_LEVEL": "3"}) as python,
+    ):
+        yield python
 
 
 @pytest.fixture
