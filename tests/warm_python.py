@@ -24,7 +24,6 @@ import socket
 import subprocess
 import sys
 import threading
-import traceback
 import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -224,7 +223,7 @@ def main(address: str, program: str) -> None:
     except SystemExit as end:
         status = end.code or 0
     except BaseException:
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
         status = 1
     if not isinstance(status, int):
         print(status, file=sys.stderr)

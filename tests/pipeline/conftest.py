@@ -64,6 +64,7 @@ class Workspace:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC_"))
         }
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the copy of the sources is compiled once
         own = f"{self.folder / '.venv/bin'}{os.pathsep}{PROGRAMS}"
         environment |= {
             "PATH": os.pathsep.join([path or own, environment["PATH"].replace(str(PROGRAMS), "")]),

@@ -71,8 +71,9 @@ def test_a_difference_is_shown(
 
 
 def test_missing_data_and_a_failed_training_are_errors(
-    repository: Path, capsys: pytest.CaptureFixture[str]
+    repository: Path, warm: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(sys, "executable", str(warm))
     assert main(["verify", "pos"]) == 1
     assert "remedy: dvc repro prepare@pos" in capsys.readouterr().err
     with pytest.raises(verifying.SeqlabError, match=r"pos: a training failed\n  received: .*"):
