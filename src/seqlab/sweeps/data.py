@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import tarfile
+import zipfile
 from pathlib import Path
 
 from seqlab.params import Params
@@ -46,12 +46,13 @@ def prepare_data(folder: Path, params: Params, task: str, *, downloads: Path) ->
 def pack(folder: Path) -> bytes:
     """Return a folder's files as one archive, for a machine that does not share the disk."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
-        archive.add(folder, arcname=".")
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
     return buffer.getvalue()
 
 
 def unpack(archive: bytes, folder: Path) -> None:
     """Write the files of an archive into a new folder."""
-    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-        opened.extractall(folder, filter="data")
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        opened.extractall(folder)
