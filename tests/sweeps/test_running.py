@@ -19,7 +19,7 @@ from seqlab.locks import file_lock
 from seqlab.params import load_params
 from seqlab.ray_cluster import connect
 from seqlab.sweeps import running, trainable
-from seqlab.sweeps.data import pack, unpack
+from seqlab.sweeps.data import data_key, pack, unpack
 from seqlab.sweeps.journal import SweepFolder, Trial, best_trial
 from seqlab.sweeps.running import run_sweep
 from seqlab.sweeps.search_algorithm import Recoveries, SweepSearch, make_scheduler
@@ -256,6 +256,15 @@ def test_data_is_prepared_once_for_the_trials_that_share_it(repository, make_swe
     }
     run_sweep(make_sweep(search="grid", trials=None, space=space), root=repository)
     assert len(list((repository / ".seqlab/sweeps/lr/data").iterdir())) == 2
+
+
+def test_a_corpus_that_changes_is_prepared_again(repository, make_sweep):
+    params = make_sweep().params
+    key = data_key(params, "ner")
+    assert data_key(params, "ner") == key
+    train = Path(params.corpus.files.train)
+    train.write_text(train.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert data_key(params, "ner") != key
 
 
 def test_missing_files_are_reported_before_the_first_trial(repository, make_sweep, trained):

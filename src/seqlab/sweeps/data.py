@@ -21,8 +21,16 @@ def downloads_folder(root: Path) -> Path:
 
 
 def data_key(params: Params, task: str) -> str:
-    """Return a hash of the parameters that a task's corpus and prepared data depend on."""
+    """Return a hash of the parameters and the local files that a task's prepared data depends on.
+
+    Of a file, its size and its time of change count, so that a sweep that goes on notices a corrected corpus.
+    """
+    embedder, files = params.task(task).embedder, params.corpus.files
+    sources = [embedder.vectors, embedder.pretrained.source]
+    if params.corpus.name == "files":
+        sources += [files.train, files.dev, files.test]
     settings = [params.corpus.model_dump(mode="json"), preparation_settings(params.task(task))]
+    settings.append([_file_states(Path(source)) for source in sources if source])
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -41,6 +49,12 @@ def prepare_data(folder: Path, params: Params, task: str, *, downloads: Path) ->
         section, mirror = params.task(task), params.corpus.mirror
         prepare_task(made.parent / "raw", made, task=section, mirror=mirror)
     return made
+
+
+def _file_states(path: Path) -> list[tuple[str, int, int]]:
+    """Return name, size and time of change of a file, or of each file in a folder, if it exists."""
+    found = (state for state in (path, *path.rglob("*")) if state.is_file())
+    return sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in found)
 
 
 def pack(folder: Path) -> bytes:
