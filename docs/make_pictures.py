@@ -3,12 +3,12 @@
     pip install vl-convert-python            # renders Vega-Lite without a network; chromium must be installed
     python docs/make_pictures.py mlflow --repository CLONE --task ner
     python docs/make_pictures.py plots --repository CLONE --task ner
-    python docs/make_pictures.py errors --repository CLONE --task ner --against baseline/ner
+    python docs/make_pictures.py errors --repository CLONE --task ner --against crf-3
     python docs/make_pictures.py terminal --repository CLONE --task product --against softmax
 
-CLONE is a clone of this repository in which the runs to show were made: for `mlflow`, those of docs/experiments.md; for
-`plots`, real text with `dvc repro evaluate@ner`; for `errors`, the same, with the predictions of another run on that text in CLONE/baseline/ner; for
-`terminal`, which writes docs/terminal.md, examples/walk.sh was run in it, task `product`.
+CLONE is a clone of this repository in which the runs to show were made: for `mlflow` and `errors`, those of
+docs/experiments.md, with a champion; for `plots`, real text with `dvc repro evaluate@ner`; for `terminal`, which
+writes docs/terminal.md, examples/walk.sh was run in it, task `product`.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ WIDTH = 1882
 """Of 1,882 pixels, 1,400 remain without the panel on the right."""
 ASSISTANT_SHARE = 0.256
 """Of the window's width: the panel on the right that MLflow opens at a first visit. It is cut off."""
+MENU = "workflowType=machine_learning"
+"""Without it, MLflow's menu is that of language-model applications."""
 START_UP_S = 120
 ERRORS_WINDOW = (1400, 780)
 
@@ -50,9 +52,7 @@ def main() -> None:
     parser.add_argument("picture", choices=["mlflow", "plots", "errors", "terminal"])
     parser.add_argument("--repository", type=Path, default=Path.cwd())
     parser.add_argument("--task", default="ner")
-    parser.add_argument(
-        "--against", help="predictions of another run, below the repository; or an experiment"
-    )
+    parser.add_argument("--against", help="what `seqlab errors` and `seqlab compare` take: an experiment")
     args = parser.parse_args()
     repository = args.repository.resolve()
     if args.picture == "errors":
@@ -64,17 +64,24 @@ def main() -> None:
 
 
 def picture_pages(repository: Path, task: str) -> None:
-    """Take screenshots of the MLflow UI: the task's table of runs, and the comparison of those that were evaluated."""
+    """Take screenshots of the MLflow UI: the task's runs, the comparison of those that were evaluated, and the champion.
+
+    The champion is shown as a run and in the registry.
+    """
     client = MlflowClient(f"sqlite:///{repository / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name(f"seqlab-{task}")
+    model = f"seqlab-{task}"
+    experiment = client.get_experiment_by_name(model)
     runs = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time"])
     runs = [run for run in runs if "test/token_accuracy" in run.data.metrics]
+    champion = client.get_model_version_by_alias(model, "champion")
     with ui_server(repository) as (server, table_of):
         ids = urllib.parse.quote(json.dumps([run.info.run_id for run in runs]))
         experiments = urllib.parse.quote(json.dumps([experiment.experiment_id]))
         pages = {
-            "runs": (table_of[task], 560),
-            "compare": (f"{server}/#/compare-runs?runs={ids}&experiments={experiments}", 1000),
+            "runs": (table_of[task], 690),
+            "compare": (f"{server}/#/compare-runs?runs={ids}&experiments={experiments}&{MENU}", 650),
+            "run": (f"{server}/#/experiments/{experiment.experiment_id}/runs/{champion.run_id}?{MENU}", 900),
+            "registry": (f"{server}/#/models/{model}?{MENU}", 985),
         }
         for name, (address, height) in pages.items():
             take_screenshot(address, f"{name}.png", (WIDTH, height))
@@ -151,6 +158,8 @@ def picture_errors(repository: Path, task: str, against: str) -> None:
         page = Path(folder) / "errors.html"
         arguments = ["errors", task, "--against", against, "--output", str(page)]
         subprocess.run([sys.executable, "-m", "seqlab.cli", *arguments], cwd=repository, check=True)
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace(f"{corpus_file(repository, 'dev').parent}/", ""), encoding="utf-8")
         take_screenshot(page.as_uri(), "errors.png", ERRORS_WINDOW)
     picture = Image.open(PICTURES / "errors.png").convert("RGB")
     picture.quantize(128).save(PICTURES / "errors.png", optimize=True)
