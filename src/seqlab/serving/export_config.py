@@ -74,7 +74,7 @@ def export_config(
     """Return the content of `config.json`, except `files`, the digests of the other files of the export.
 
     Args:
-        task: `ner` or `pos`.
+        task: the name of the task.
         tag_scheme: the scheme that the model learned; None if tags do not encode spans.
         tags: the tag vocabulary, in that scheme, in the order of tag ids.
         max_length: maximum number of tokens in a window.
