@@ -26,14 +26,16 @@ STAGES = ("download", "prepare", "train", "evaluate", "export")
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "quick",
-        help="run all stages for one task at small size, to see whether they work",
+        help="run all stages for one task at small size, as a smoke test",
         description="Runs the five stages with the model of params.yaml on a small sample corpus, without "
-        "DVC and in one process, which imports libraries once. Models, metrics and the MLflow store are in "
-        "a folder of their own, and no file of the repository changes.",
+        "DVC and in one process. Models, metrics and the MLflow store are written to a separate folder, and no "
+        "file of the repository changes.",
     )
     parser.add_argument("task", nargs="?", metavar="TASK", help="default: the first of params.yaml")
-    parser.add_argument("--sentences", type=int, default=400, help="size of the sample (default: 400)")
-    parser.add_argument("--epochs", type=int, default=2, help="default: 2")
+    parser.add_argument(
+        "--sentences", type=int, default=400, help="number of sentences of the sample (default: 400)"
+    )
+    parser.add_argument("--epochs", type=int, default=2, help="number of epochs (default: 2)")
     parser.add_argument("--folder", type=Path, help="a new folder that is kept (default: a temporary one)")
     parser.set_defaults(run=run)
 

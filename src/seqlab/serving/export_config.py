@@ -149,7 +149,7 @@ def read_export_config(directory: Path, *, task: str | None = None) -> dict[str,
         ) from None
     if task not in (None, config["task"]):
         raise SeqlabError(
-            "the model is for another task",
+            "the model belongs to another task",
             where=str(directory),
             expected=str(task),
             received=config["task"],
