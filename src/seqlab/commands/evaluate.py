@@ -34,8 +34,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="score a tagger, or predictions, on any file with gold tags",
-        description="Tags the tokens of CoNLL or CoNLL-U files and compares the tags with the gold tags. With "
-        "--predictions, no model is loaded. The scores are computed as in the evaluate stage.",
+        description="Tags the tokens of CoNLL or CoNLL-U files and compares the tags with the gold tags. "
+        "With --predictions, no model is loaded. The scores are computed as in the evaluate stage.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="files with gold tags, scored together")
     parser.add_argument(

@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
         "quick",
         help="run all stages for one task at small size, as a smoke test",
         description="Runs the five stages with the model of params.yaml on a small sample corpus, without "
-        "DVC and in one process. Models, metrics and the MLflow store are written to a separate folder, and no "
+        "DVC and in one process. Models, metrics and the MLflow store are written to a separate folder; no "
         "file of the repository changes.",
     )
     parser.add_argument("task", nargs="?", metavar="TASK", help="default: the first of params.yaml")
