@@ -257,7 +257,9 @@ def test_another_model_is_refused(model: Model, tmp_path: Path) -> None:
     (source / "a.txt").write_bytes(TEXT)
     tag(source, output, model)
     changed = Model({**model.files, "tagger.json": model.files["tagger.json"] + b" "})
-    with pytest.raises(SeqlabError, match=r"started with a different model[\s\S]*remedy: name another folder"):
+    with pytest.raises(
+        SeqlabError, match=r"started with a different model[\s\S]*remedy: name another folder"
+    ):
         tag(source, output, changed)
     with pytest.raises(
         SeqlabError, match=r"started with a different format\n  expected: format text\n  received: format j"
