@@ -213,7 +213,7 @@ def test_an_interrupted_sweep_goes_on(repository, make_sweep, trained, monkeypat
     assert [trial.status for trial in after] == ["finished"] * 4
     assert [trial.values for trial in after[:3]] == [trial.values for trial in before]
     assert (repository / ".seqlab/sweeps/lr/run.json").read_text(encoding="utf-8") == parent
-    assert "sweep lr goes on: 2 of 4 trials have ended" in capsys.readouterr().out
+    assert "sweep lr is continued: 2 of 4 trials have ended" in capsys.readouterr().out
 
 
 def test_a_sweep_can_get_more_trials_but_no_other_space(repository, make_sweep, trained):
@@ -317,7 +317,7 @@ def test_a_machine_that_does_not_see_the_folder_gets_the_data(repository, make_s
 def test_a_sweep_runs_once_at_a_time(repository, make_sweep, trained):
     with (
         file_lock(repository / ".seqlab/sweeps/lr.lock", timeout_s=0),
-        pytest.raises(SeqlabError, match="lr: another process runs this sweep"),
+        pytest.raises(SeqlabError, match="lr: another process is running this sweep"),
     ):
         run_sweep(make_sweep(trials=1), root=repository)
 
