@@ -69,7 +69,9 @@ def _signature(name: str, value: Any) -> str:
         return f"class {name}  # its fields are the parameters: see parameters.md"
     if isinstance(value, property):
         return name + _unquoted(f" -> {inspect.signature(value.fget).return_annotation}").replace(" ->", ":")
-    signature = inspect.signature(value)
+    # Before Python 3.11.4, `inspect` prefers `Layer.__new__(*args, **kwargs)` to the constructor; a tuple has none.
+    has_constructor = inspect.isclass(value) and value.__init__ is not object.__init__
+    signature = inspect.signature(value.__init__ if has_constructor else value)
     parameters = [p for p in signature.parameters.values() if p.name not in ("self", "cls")]
     parts = [_unquoted(str(parameter)) for parameter in parameters]
     returned = ""

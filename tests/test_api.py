@@ -80,7 +80,7 @@ def test_texts_and_tokens(ner: seqlab.Tagger) -> None:
     [
         ("bell \x07", r"text 1:6: a control character"),
         (["a", "half \ud800"], r"text 2:6: the text is not Unicode[\s\S]*U\+D800"),
-        ([["a"], ["b", ""]], r"sentence 2, token 2: this is not a token"),
+        ([["a"], ["b", ""]], r"sentence 2, token 2: this is not a valid token"),
         (["a", ["b"]], r"these are not sentences[\s\S]*received: list, str"),
         ([1], r"these are not sentences[\s\S]*received: int"),
     ],

@@ -108,3 +108,20 @@ def test_the_plots_of_dvc_need_a_network():
 
     assert "https://cdn.jsdelivr.net" in VegaRenderer.SCRIPTS
     assert "`cdn.jsdelivr.net`" in PAGE
+
+
+def test_an_experiment_that_its_worker_lost_is_killed_and_queued_again(repo):
+    assert "dvc queue kill crf-4\ndvc exp run --queue --name crf-4 " in PAGE
+    queue = repo.experiments.celery_queue
+
+    def states():
+        return [(task["name"], task["status"]) for task in queue.status()]
+
+    repo.experiments.run(queue=True, name="crf-4")
+    (message,) = Path(queue.wdir, "broker", "in").glob("*.celery.msg")
+    message.rename(Path(queue.wdir, "broker", "processed", message.name))
+    assert states() == [("crf-4", "Running")]
+    queue.kill(["crf-4"])
+    assert states() == [("crf-4", "Failed")]
+    repo.experiments.run(queue=True, name="crf-4")
+    assert states() == [("crf-4", "Queued"), ("crf-4", "Failed")]

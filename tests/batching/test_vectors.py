@@ -97,27 +97,27 @@ def test_entries_without_a_vector_hold_nan_and_cased_ones_fall_back_to_lower_cas
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a 1 2\nb 1\n", r"vectors.txt:2: wrong number of values\n  expected: a form and 2 numbers\n"),
+        ("a 1 2\nb 1\n", r"vectors.txt:2: wrong number of values\n  expected: a word and 2 numbers\n"),
         ("a 1 2\nb 1 2 3\n", r"vectors.txt:2: wrong number of values[\s\S]*received: 3 values after 'b'"),
         ("a 1 2\n\n", r"vectors.txt:2: wrong number of values"),
-        ("2 3\na 1 2\n", r"vectors.txt:2: wrong number[\s\S]*expected: a form and 3 [\s\S]*received: 2 val"),
+        ("2 3\na 1 2\n", r"vectors.txt:2: wrong number[\s\S]*expected: a word and 3 [\s\S]*received: 2 val"),
         ("a 1 x\n", r"vectors.txt:1: not a finite number\n[\s\S]*received: 'x'\n  remedy: correct or remove"),
         ("a 1 2\nb 1 inf\n", r"vectors.txt:2: not a finite number"),
         ("a 1 1e99\n", r"vectors.txt:1: not a finite number"),
         ("a\n", r"vectors.txt:1: wrong number of values"),
         (
             "3 2\na 1 2\n",
-            r"vectors.txt:1: the file has another number[\s\S]*: 3 vec[\s\S]*received: 1",
+            r"vectors.txt:1: the number of vectors differs[\s\S]*: 3 vec[\s\S]*received: 1",
         ),
-        ("1 2\na 1 2\nb 3 4\n", r"vectors.txt:1: the file has another number [\s\S]*received: 2"),
+        ("1 2\na 1 2\nb 3 4\n", r"vectors.txt:1: the number of vectors differs [\s\S]*received: 2"),
         (
             binary([("a", [1, 2])])[:-3],
             r"vectors.txt, entry 1: an entry is incomplete\n[\s\S]*8 bytes \(2",
         ),
         (binary([("a", [1, 2]), ("b", [1, np.nan])]), r"entry 2: not a finite number[\s\S]*after 'b'"),
-        (binary([("a", [1, 2])], count=2), r"vectors.txt:1: the file has another number"),
+        (binary([("a", [1, 2])], count=2), r"vectors.txt:1: the number of vectors differs"),
         (b"\x00\x01\x02", r"vectors.txt: this is not a file of word vectors"),
-        (b"\xba\x16\x4f\x2f\x0c", r"a model of fastText, not a file of vectors[\s\S]*use the .vec file"),
+        (b"\xba\x16\x4f\x2f\x0c", r"a fastText model, not a file of vectors[\s\S]*use the .vec file"),
     ],
 )
 def test_a_malformed_file_is_named_with_the_place_and_a_remedy(tmp_path, content, message):

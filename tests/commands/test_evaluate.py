@@ -101,7 +101,7 @@ def test_the_table(in_repository, capsys) -> None:
     ("arguments", "message"),
     [
         (("missing.conll",), "missing.conll"),
-        (("--predictions", "p.conll", "--task", "ner"), "which no tagger makes"),
+        (("--predictions", "p.conll", "--task", "ner"), "without a tagger"),
         (("--predictions", "bad.conll"), "bad.conll:1: wrong number of columns"),
         (("bad.conll", "--columns", "token,tag"), "the corpus has no such tag column"),
         (("iob1.conll",), "this sentence is valid in IOB1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 
 from seqlab.cli import main
 from seqlab.commands.quick import STAGES
+from seqlab.modeling.device import PLAIN_GRAPHS
 from seqlab.params import load_params
 
 
@@ -17,10 +19,15 @@ from seqlab.params import load_params
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
     """Stages that note their names, arguments, folder and parameters; test_dag.py runs the real ones."""
     calls: list[tuple] = []
+    monkeypatch.delenv(PLAIN_GRAPHS, raising=False)
     for name in STAGES:
         stage = importlib.import_module(f"seqlab.stages.{name}")
         monkeypatch.setattr(
-            stage, name, lambda *task, name=name: calls.append((name, task, Path.cwd(), load_params()))
+            stage,
+            name,
+            lambda *task, name=name: calls.append(
+                (name, task, Path.cwd(), load_params(), PLAIN_GRAPHS in os.environ)
+            ),
         )
     monkeypatch.chdir(Path(__file__).parents[2])
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
@@ -36,11 +43,13 @@ def test_all_stages_run_at_small_size_and_the_folder_is_removed(
     assert len(folders) == 1
     assert not folders.pop().exists()
     expected = load_params().task("pos")
-    assert params.corpus.sample.sentences == 400
+    assert params.corpus.sample.sentences == 200
     assert params.task("pos").encoder == expected.encoder
     assert params.task("pos").training.epochs == 2
     assert Path(params.task("pos").embedder.vectors).is_file()
     assert "all stages work" in capsys.readouterr().out
+    assert all(call[4] for call in ran)
+    assert PLAIN_GRAPHS not in os.environ
 
 
 def test_a_folder_is_kept_and_never_overwritten(

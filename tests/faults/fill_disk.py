@@ -76,7 +76,7 @@ def play(disk: Path) -> None:
             print("    DVC has left its lock file empty; it is removed", flush=True)
         status, output = run(repository, ["dvc", "repro", "-s", target])
         assert status == 0, output
-        goes_on = [line for line in output.splitlines() if "goes on after" in line]
+        goes_on = [line for line in output.splitlines() if "is resumed after" in line]
         print(f"{name}: `dvc repro` succeeds with space: {' '.join(goes_on)}", flush=True)
     status, output = run(repository, ["dvc", "status"])
     assert "up to date" in output, output

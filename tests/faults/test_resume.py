@@ -187,7 +187,7 @@ def test_a_full_disk_costs_one_warning_and_keeps_the_last_checkpoint(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [record.message.partition(" (")[2] for record in caplog.records] == [
-        "[Errno 27] File too large); training goes on"
+        "[Errno 27] File too large); training continues"
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["state.npz"]
     np.testing.assert_array_equal(TrainingCheckpoint(tmp_path, minutes=1).load()["progress"], np.arange(10))
@@ -216,7 +216,7 @@ def test_the_first_ctrl_c_asks_for_the_end_of_the_epoch_and_the_second_means_now
     with InterruptAtEpochEnd() as interrupt:
         interrupt.check()
         signal.raise_signal(signal.SIGINT)
-        assert "stops at the end of this epoch; Ctrl-C again stops it now" in capsys.readouterr().err
+        assert "stops at the end of this epoch; press Ctrl-C again to stop it now" in capsys.readouterr().err
         with pytest.raises(KeyboardInterrupt, match="at the end of an epoch"):
             interrupt.check()
         with pytest.raises(KeyboardInterrupt):

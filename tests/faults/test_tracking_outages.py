@@ -146,7 +146,7 @@ def test_a_server_that_comes_back_receives_everything_from_a_later_write(
         assert run.flush() >= 1
         proxy.fault = ""
         run.log_metrics({"train/loss": 1}, step=2)
-    assert "MLflow is back" in caplog.text
+    assert "MLflow is reachable again" in caplog.text
     assert history(server, run) == [(1, 2.0), (2, 1.0)]
     assert replay_pending(root) == []
 

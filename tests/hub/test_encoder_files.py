@@ -59,7 +59,7 @@ def test_a_change_of_any_file_breaks_the_pin(folder, tmp_path, name):
     pin = copy_encoder(str(folder), tmp_path / "made", digest=None).digest
     (folder / name).write_text("changed", encoding="utf-8")
     with pytest.raises(
-        SeqlabError, match=rf"not the pinned ones\n  expected: {pin}\n  received: [0-9a-f]{{64}}"
+        SeqlabError, match=rf"do not have the pinned digest\n  expected: {pin}\n  received: [0-9a-f]{{64}}"
     ):
         copy_encoder(str(folder), tmp_path / "again", digest=pin)
 

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.device import quiet_tensorflow, select_device
+from seqlab.modeling.device import PLAIN_GRAPHS, quiet_tensorflow, select_device
+from seqlab.serving import runners
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +50,18 @@ def test_two_operations_share_the_cores(threads, monkeypatch, cores, expected):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
     select_device("auto")
     assert (threads["inter"], threads["intra"]) == expected
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_graphs_are_plain_only_if_the_variable_is_set(monkeypatch, plain):
+    chosen = []
+    monkeypatch.setattr(tf.config.optimizer, "set_experimental_options", chosen.append)
+    monkeypatch.delenv(PLAIN_GRAPHS, raising=False)
+    if plain:
+        monkeypatch.setenv(PLAIN_GRAPHS, "1")
+    select_device("cpu")
+    assert chosen == [{"disable_meta_optimizer": True}] * plain
+    assert runners.PLAIN_GRAPHS == PLAIN_GRAPHS
 
 
 def test_chosen_numbers_of_threads_are_kept(threads, monkeypatch):

@@ -122,7 +122,7 @@ def test_seeds_are_grouped_by_the_other_settings():
 
 
 def test_a_seed_twice_in_a_group_is_refused():
-    with pytest.raises(SeqlabError, match=r"a, b: results of one configuration have the same seed"):
+    with pytest.raises(SeqlabError, match=r"a, b: several results of one configuration have the same seed"):
         compare_results([result("a", 1, 1), result("b", 1, 1)], task="ner", group_seeds=True)
 
 

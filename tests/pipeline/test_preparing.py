@@ -104,7 +104,7 @@ def test_a_column_of_very_many_tags_is_learned_only_by_its_name(tmp_path, caplog
     assert report["auxiliary_columns"] == expected
     left_out = {} if expected else {"upos": "it has 501 tags, more than 500"}
     assert report["auxiliary_columns_left_out"] == left_out
-    assert ("auxiliary column upos is not learned beside ner" in caplog.text) is (not expected)
+    assert ("auxiliary column upos is not learned together with ner" in caplog.text) is (not expected)
 
 
 def test_a_column_of_distinct_values_is_left_out(tmp_path, caplog):
@@ -113,7 +113,9 @@ def test_a_column_of_distinct_values_is_left_out(tmp_path, caplog):
     report = prepare_task(raw, tmp_path / "prepared", task=with_auxiliary("all"))
     assert report["auxiliary_columns"] == []
     assert report["auxiliary_columns_left_out"] == {"upos": "no tag occurs 2 times or more"}
-    assert "auxiliary column upos is not learned beside ner: no tag occurs 2 times or more" in caplog.text
+    assert (
+        "auxiliary column upos is not learned together with ner: no tag occurs 2 times or more" in caplog.text
+    )
     assert read_auxiliary(tmp_path / "prepared" / "train") == []
 
 
@@ -244,7 +246,7 @@ def test_an_incomplete_column_of_conllu_is_left_out(tmp_path, caplog):
     report = prepare_task(tmp_path / "raw", tmp_path / "prepared", task=parse_params(values).task("pos"))
     reason = f"a token has no tag ({path}, line 3)"
     assert report["auxiliary_columns_left_out"] == {"xpos": reason}
-    assert f"auxiliary column xpos is not learned beside upos: {reason}" in caplog.text
+    assert f"auxiliary column xpos is not learned together with upos: {reason}" in caplog.text
 
 
 class Noted:

@@ -160,7 +160,7 @@ def test_a_corpus_that_changed_is_named(clone, monkeypatch, capsys):
     stages = replace_dvc(monkeypatch, clone, digest="e" * 64, has_data=False)
     assert main(["reproduce", clone[1]]) == 1
     printed = error(capsys)
-    assert "../own/train.conll: the corpus is not the one of the run" in printed
+    assert "../own/train.conll: the corpus differs from that of the run" in printed
     assert f"expected: corpus digest {'d' * 12}\n  received: {'e' * 12}" in printed
     assert not any("train@ner" in command for command in stages.commands)
 
@@ -168,7 +168,7 @@ def test_a_corpus_that_changed_is_named(clone, monkeypatch, capsys):
 def test_a_corpus_that_cannot_be_had(clone, monkeypatch, capsys):
     replace_dvc(monkeypatch, clone, has_data=False, fails=["repro"])
     assert main(["reproduce", clone[1]]) == 1
-    assert "the run's data cannot be had\n  received: neither DVC's cache nor its remote" in error(capsys)
+    assert "the run's data is not available\n  received: neither DVC's cache nor its remote" in error(capsys)
 
 
 def test_a_run_whose_evaluation_failed_has_the_tag(clone, monkeypatch, capsys):

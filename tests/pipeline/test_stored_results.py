@@ -163,5 +163,5 @@ def test_a_run_without_predictions(repository, runs):
 
 def test_a_run_of_another_task(repository, runs):
     text = refused(runs[2], repository)
-    assert "the run is another task's" in text
+    assert "the run belongs to another task" in text
     assert "--task pos" in text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import tarfile
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -25,8 +25,7 @@ def test_an_old_export_tags_as_it_did(
     version: int, load: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tf.saved_model, "load", cache(tf.saved_model.load))
-    with tarfile.open(FIXTURES / f"export_{version}.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
+    shutil.unpack_archive(FIXTURES / f"export_{version}.tar.xz", tmp_path)
     tagger = load(tmp_path / "export", tag_scheme="BIOES")
     assert tagger.config["format_version"] == version
     expected = json.loads((FIXTURES / f"export_{version}.json").read_text(encoding="utf-8"))

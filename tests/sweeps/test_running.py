@@ -19,7 +19,7 @@ from seqlab.locks import file_lock
 from seqlab.params import load_params
 from seqlab.ray_cluster import connect
 from seqlab.sweeps import running, trainable
-from seqlab.sweeps.data import pack, unpack
+from seqlab.sweeps.data import data_key, pack, unpack
 from seqlab.sweeps.journal import SweepFolder, Trial, best_trial
 from seqlab.sweeps.running import run_sweep
 from seqlab.sweeps.search_algorithm import Recoveries, SweepSearch, make_scheduler
@@ -213,7 +213,7 @@ def test_an_interrupted_sweep_goes_on(repository, make_sweep, trained, monkeypat
     assert [trial.status for trial in after] == ["finished"] * 4
     assert [trial.values for trial in after[:3]] == [trial.values for trial in before]
     assert (repository / ".seqlab/sweeps/lr/run.json").read_text(encoding="utf-8") == parent
-    assert "sweep lr goes on: 2 of 4 trials have ended" in capsys.readouterr().out
+    assert "sweep lr is continued: 2 of 4 trials have ended" in capsys.readouterr().out
 
 
 def test_a_sweep_can_get_more_trials_but_no_other_space(repository, make_sweep, trained):
@@ -256,6 +256,15 @@ def test_data_is_prepared_once_for_the_trials_that_share_it(repository, make_swe
     }
     run_sweep(make_sweep(search="grid", trials=None, space=space), root=repository)
     assert len(list((repository / ".seqlab/sweeps/lr/data").iterdir())) == 2
+
+
+def test_a_corpus_that_changes_is_prepared_again(repository, make_sweep):
+    params = make_sweep().params
+    key = data_key(params, "ner")
+    assert data_key(params, "ner") == key
+    train = Path(params.corpus.files.train)
+    train.write_text(train.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert data_key(params, "ner") != key
 
 
 def test_missing_files_are_reported_before_the_first_trial(repository, make_sweep, trained):
@@ -308,7 +317,7 @@ def test_a_machine_that_does_not_see_the_folder_gets_the_data(repository, make_s
 def test_a_sweep_runs_once_at_a_time(repository, make_sweep, trained):
     with (
         file_lock(repository / ".seqlab/sweeps/lr.lock", timeout_s=0),
-        pytest.raises(SeqlabError, match="lr: another process runs this sweep"),
+        pytest.raises(SeqlabError, match="lr: another process is running this sweep"),
     ):
         run_sweep(make_sweep(trials=1), root=repository)
 

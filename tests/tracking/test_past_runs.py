@@ -69,6 +69,6 @@ def test_an_ambiguous_start_is_refused(store, monkeypatch):
     client = SimpleNamespace(search_experiments=list, search_runs=lambda *_, **__: runs)
     monkeypatch.setattr(past_runs, "mlflow_client", lambda uri: client)
     with pytest.raises(
-        SeqlabError, match="abcd: the ids of several runs start like this\n  received: abcd1, abcd2"
+        SeqlabError, match="abcd: the ids of several runs start with this text\n  received: abcd1, abcd2"
     ):
         find_run(store[0], "abcd")

@@ -118,7 +118,7 @@ def test_a_later_write_sends_pending_operations_first(
         writer.write({"kind": "b"})
         assert writer.flush() == 0
     assert store.kinds == "ab"
-    assert "MLflow is back: 2 pending writes to run abc were sent" in caplog.text
+    assert "MLflow is reachable again: 2 pending writes to run abc were sent" in caplog.text
     assert not writer.folder.exists()
 
 

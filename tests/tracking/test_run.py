@@ -231,7 +231,7 @@ def test_a_missing_run_json_names_the_stage_that_writes_it(tmp_path: Path) -> No
 @pytest.mark.parametrize("content", ["{", "[]", '{"run_id": 5, "experiment": "a"}', '{"run_id": "a"}'])
 def test_an_invalid_run_json(content: str, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(content)
-    with pytest.raises(SeqlabError, match=r"run\.json: this file does not describe an MLflow run"):
+    with pytest.raises(SeqlabError, match=r"run\.json: the file does not describe an MLflow run"):
         read_run_json(tmp_path / "run.json")
 
 

@@ -109,7 +109,7 @@ def _read(path: Path, stream: io.BufferedReader, lowercase: bool, limit: int | N
         return WordVectors([], np.zeros((0, 0), np.float32), 0)
     if start.startswith(_FASTTEXT_MODEL):
         raise SeqlabError(
-            "this is a model of fastText, not a file of vectors",
+            "this is a fastText model, not a file of vectors",
             where=str(path),
             expected=_FORMATS,
             remedy="use the .vec file that fastText writes beside it",
@@ -151,7 +151,7 @@ def _read(path: Path, stream: io.BufferedReader, lowercase: bool, limit: int | N
             break
     if count is not None and read != (count if limit is None else min(count, limit)):
         raise SeqlabError(
-            "the file has another number of vectors than its first line says",
+            "the number of vectors differs from the one in the first line",
             where=f"{path}:1",
             expected=f"{count} vectors",
             received=f"{read}",
@@ -182,7 +182,7 @@ def _binary_blocks(
                 raise SeqlabError(
                     "an entry is incomplete",
                     where=f"{path}, entry {number}",
-                    expected=f"a form, a blank and {4 * dimension} bytes ({dimension} numbers)",
+                    expected=f"a word, a blank and {4 * dimension} bytes ({dimension} numbers)",
                     received=f"{len(values)} bytes after {_text(form[:40])!r}",
                     remedy="if the file is truncated, download it again",
                 )
@@ -239,7 +239,7 @@ def _parse_line(line: bytes, dimension: int, where: str) -> tuple[bytes, list[fl
         raise SeqlabError(
             "wrong number of values",
             where=where,
-            expected=f"a form and {dimension or 'some'} numbers",
+            expected=f"a word and {dimension or 'its'} numbers",
             received=f"{received} values after {_text(line.partition(b' ')[0])!r}",
             remedy=f"use a file in the format of {_FORMATS}",
         )

@@ -16,8 +16,10 @@ EXAMPLES = ("seqlab card", "seqlab card --task pos", "seqlab card --model models
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("card", help="print a tagger's model card (Markdown)")
-    parser.add_argument("--task", metavar="TASK", help="default: the only exported one, or ner")
-    parser.add_argument("--model", metavar="FOLDER", help="an export's folder (default: models/TASK/export)")
+    parser.add_argument("--task", metavar="TASK", help="default: the only exported task, or ner")
+    parser.add_argument(
+        "--model", metavar="FOLDER", help="the folder of an export (default: models/TASK/export)"
+    )
     parser.set_defaults(run=run)
 
 

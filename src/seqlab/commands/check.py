@@ -25,13 +25,14 @@ EXAMPLES = (
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "check",
-        help="validate CoNLL or CoNLL-U files and print every problem",
-        description="Columns, separator and comments are read from corpus.files in params.yaml unless given.",
+        help="validate CoNLL or CoNLL-U files and print their problems",
+        description="Columns, separator, comments and tag scheme are those of corpus.files in params.yaml, "
+        "unless options set them.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="files, or folders of files")
-    parser.add_argument("--columns", help="names in order, for example token,upos,ner")
-    parser.add_argument("--separator", help="between columns: tab, space or whitespace")
-    parser.add_argument("--tag-scheme", help="scheme of the span columns: IOB1, IOB2 or BIOES")
+    parser.add_argument("--columns", help="column names in order, for example token,upos,ner")
+    parser.add_argument("--separator", help="separator of the columns: tab, space or whitespace")
+    parser.add_argument("--tag-scheme", help="tag scheme of the span columns: IOB1, IOB2 or BIOES")
     parser.add_argument(
         "--span-columns",
         help="columns whose tags are spans (default: ner, and those that contain spans in the first file)",
@@ -41,7 +42,7 @@ def add_parser(subparsers: Any) -> None:
         type=int,
         default=MAX_PER_KIND,
         metavar="N",
-        help=f"errors or warnings of each kind to list (default: {MAX_PER_KIND})",
+        help=f"number of errors and warnings to list of each kind (default: {MAX_PER_KIND})",
     )
     parser.set_defaults(run=run)
 

@@ -17,19 +17,28 @@ EXAMPLES = (
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "compare",
-        help="compare trainings: parameters, scores with intervals and tests, sentences, cost",
-        description="Compares the first result with each other one on the same sentences. A result is the id "
-        "of an MLflow run or its start, a DVC experiment's name, a Git revision, or a folder: a checkout, or "
-        "predictions (dev.conll, test.conll). docs/experiments.md explains the tests.",
+        help="compare trainings: parameters, scores with intervals, significance, sentences, cost",
+        description="Compares the first result with each of the others on the same sentences. A result is an "
+        "MLflow run id (its first characters suffice), the name of a DVC experiment, a Git revision, or a "
+        "folder: a checkout, or predictions (dev.conll, test.conll). docs/experiments.md explains the "
+        "significance tests.",
     )
-    parser.add_argument("first", metavar="RESULT", help="what the others are compared with")
-    parser.add_argument("others", metavar="RESULT", nargs="+", help="each is compared with the first")
+    parser.add_argument("first", metavar="RESULT", help="the result with which the others are compared")
+    parser.add_argument(
+        "others", metavar="RESULT", nargs="+", help="results that are compared with the first"
+    )
     parser.add_argument("--task", help="default: the first task of params.yaml")
     parser.add_argument(
-        "--group-seeds", action="store_true", help="results that differ in `seed` alone are one configuration"
+        "--group-seeds",
+        action="store_true",
+        help="treat results that differ only in `seed` as one configuration",
     )
     parser.add_argument(
-        "--examples", type=int, default=3, metavar="N", help="sentences shown, better and worse (default: 3)"
+        "--examples",
+        type=int,
+        default=3,
+        metavar="N",
+        help="number of better and of worse sentences to show (default: 3)",
     )
     parser.add_argument("--markdown", action="store_true", help="print Markdown, for a pull request")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML page instead")

@@ -13,8 +13,8 @@ EXAMPLES = (
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("completion", help="print the completion script of a shell")
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="whose script to print")
+    parser = subparsers.add_parser("completion", help="print the completion script for a shell")
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
     parser.set_defaults(run=run)
 
 

@@ -24,35 +24,51 @@ EXAMPLES = (
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "convert",
-        help="convert annotated data into CoNLL, and back",
+        help="convert annotated data into CoNLL, or CoNLL into JSON",
         description="Reads JSON and JSON Lines (doccano, Prodigy, Label Studio, spaCy), CSV, brat, .spacy, "
         "Hugging Face datasets on disk, Parquet, CoNLL and predictions. docs/data.md has an example of each.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files or folders")
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="PATH", help="a file, or a folder for several files"
+        "--output",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="the output file; a folder if there are several input files",
     )
-    parser.add_argument("--from", dest="source", choices=SOURCES, help="default: by the file's name")
     parser.add_argument(
-        "--to", choices=tuple(SUFFIXES), help="default: conll; jsonl from CoNLL and predictions"
+        "--from", dest="source", choices=SOURCES, help="input format (default: by the file name)"
     )
-    parser.add_argument("--column", help="name of the column of tags (default: ner, or as the data names it)")
-    parser.add_argument("--tag-scheme", default="IOB2", help="of the spans that are written (default: IOB2)")
     parser.add_argument(
-        "--sentences", choices=("text", "lines"), help="what is a sentence (default: text; lines for brat)"
+        "--to",
+        choices=tuple(SUFFIXES),
+        help="output format (default: conll; jsonl for CoNLL and predictions)",
+    )
+    parser.add_argument("--column", help="name of the tag column (default: as in the data, or ner)")
+    parser.add_argument("--tag-scheme", default="IOB2", help="tag scheme of the output (default: IOB2)")
+    parser.add_argument(
+        "--sentences",
+        choices=("text", "lines"),
+        help="one sentence per text or per line (default: text; lines for brat)",
     )
     parser.add_argument(
         "--misaligned",
         choices=("expand", "drop"),
         default="expand",
-        help="spans with a border inside a token: expand to whole tokens, or drop (default: expand)",
+        help="spans that begin or end inside a token: expand to whole tokens, or drop (default: expand)",
     )
     parser.add_argument(
-        "--columns", default="token,ner", help="of CoNLL input, in order (default: token,ner)"
+        "--columns", default="token,ner", help="columns of CoNLL input, in order (default: token,ner)"
     )
-    parser.add_argument("--separator", default="tab", help="of CoNLL input: tab, space or whitespace")
     parser.add_argument(
-        "--max", type=int, default=MAX_PER_KIND, metavar="N", help="errors or warnings of each kind to list"
+        "--separator", default="tab", help="separator of CoNLL input: tab, space or whitespace (default: tab)"
+    )
+    parser.add_argument(
+        "--max",
+        type=int,
+        default=MAX_PER_KIND,
+        metavar="N",
+        help="number of errors and warnings to list of each kind",
     )
     parser.set_defaults(run=run)
 

@@ -20,20 +20,21 @@ EXAMPLES = (
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "errors",
-        help="write a page of the errors on dev and test, and of what differs from another run",
-        description="dvc repro writes the page of each run to metrics/TASK/errors.html.",
+        help="write an HTML page of the errors on dev and test, and of the differences from another run",
+        description="`dvc repro` writes the error page of each run to metrics/TASK/errors.html. This command "
+        "also writes the page of other predictions, or compares two runs.",
     )
     parser.add_argument("task", nargs="?", metavar="TASK", help="default: the first task of params.yaml")
     parser.add_argument(
         "--predictions",
         type=Path,
         metavar="PATH",
-        help="folder or .conll file; default: data/predictions/TASK",
+        help="folder or .conll file (default: data/predictions/TASK)",
     )
     parser.add_argument(
         "--against",
         metavar="RESULT",
-        help="another run on the same sentences: a folder or .conll file, or what `seqlab compare` takes",
+        help="another run on the same sentences: a folder, a .conll file, or a result as in `seqlab compare`",
     )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", default=Path("errors.html"), help="default: errors.html"

@@ -34,22 +34,28 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="score a tagger, or predictions, on any file with gold tags",
-        description="Tags the tokens of CoNLL or CoNLL-U files and compares the tags with the gold ones; "
-        "with --predictions, loads no model. The scores are those of the evaluate stage.",
+        description="Tags the tokens of CoNLL or CoNLL-U files and compares the tags with the gold tags. "
+        "With --predictions, no model is loaded. The scores are computed as in the evaluate stage.",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="files with gold tags; they are joined")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="files with gold tags, scored together")
     parser.add_argument(
         "--predictions", action="store_true", help="the files have the columns token, gold and predicted"
     )
     add_model_options(parser)
     parser.add_argument(
         "--columns",
-        help="names in order, for example token,_,ner (default: those of corpus.files in params.yaml)",
+        help="column names in order, for example token,_,ner (default: as in corpus.files in params.yaml)",
     )
-    parser.add_argument("--column", help="the gold tags (default: the column that the tagger learned)")
-    parser.add_argument("--separator", help="between columns: tab, space or whitespace")
-    parser.add_argument("--tag-scheme", help="of the gold spans (default: that of corpus.files, or IOB2)")
-    parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
+    parser.add_argument(
+        "--column", help="column of the gold tags (default: the column that the tagger learned)"
+    )
+    parser.add_argument("--separator", help="separator of the columns: tab, space or whitespace")
+    parser.add_argument(
+        "--tag-scheme", help="tag scheme of the gold spans (default: as in corpus.files, or IOB2)"
+    )
+    parser.add_argument(
+        "--format", choices=("table", "json"), default="table", help="output format (default: table)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -99,7 +105,7 @@ def _predicted(tagger: Tagger, gold: list[Sentence]) -> Iterator[Sentence]:
 def _read_predictions(args: argparse.Namespace) -> tuple[list[Sentence], list[Sentence], None]:
     if args.model or args.task or args.column or args.tag_scheme:
         raise SeqlabError(
-            "the files have predictions, which no tagger makes",
+            "predictions are scored without a tagger",
             where="--predictions",
             expected="no --model, --task, --column and --tag-scheme",
             remedy="leave them out; tags may be in any scheme",

@@ -23,7 +23,7 @@ class FileColumns(NamedTuple):
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add `--task` and `--model`, by which `seqlab.load` finds an export."""
     parser.add_argument(
-        "--task", metavar="TASK", help="default: that of --model, the only exported one, or ner"
+        "--task", metavar="TASK", help="default: the task of --model, the only exported task, or ner"
     )
     parser.add_argument(
         "--model",

@@ -20,13 +20,17 @@ def add_parser(subparsers: Any) -> None:
         help="make a registered tagger the champion unless it is worse on dev",
         description="The export stage registers each tagger as seqlab-TASK; the best on dev has the alias "
         "`candidate`. This command moves the alias `champion` to it, for "
-        "`seqlab tag --model models:/seqlab-TASK@champion`. Scores on test are shown and choose nothing.",
+        "`seqlab tag --model models:/seqlab-TASK@champion`. Scores on test are shown, but do not count.",
     )
-    parser.add_argument("--task", metavar="TASK", help="default: the only exported one, or ner")
+    parser.add_argument("--task", metavar="TASK", help="default: the only exported task, or ner")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--version", default=CANDIDATE, help="an alias or a number (default: candidate)")
     which.add_argument(
-        "--best", action="store_true", help="the best on dev of all versions on the newest version's corpus"
+        "--version", default=CANDIDATE, help="alias or number of the version (default: candidate)"
+    )
+    which.add_argument(
+        "--best",
+        action="store_true",
+        help="the version with the best dev score, of those with the newest version's corpus",
     )
     parser.add_argument(
         "--force", action="store_true", help="promote even if it is worse or cannot be compared"

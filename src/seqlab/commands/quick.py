@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from seqlab.errors import SeqlabError
+from seqlab.modeling.device import PLAIN_GRAPHS
 from seqlab.params import DEFAULTED, load_params
 from seqlab.stages import configure_logging
 
@@ -26,14 +27,16 @@ STAGES = ("download", "prepare", "train", "evaluate", "export")
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "quick",
-        help="run all stages for one task at small size, to see whether they work",
+        help="run all stages for one task at small size, as a smoke test",
         description="Runs the five stages with the model of params.yaml on a small sample corpus, without "
-        "DVC and in one process, which imports libraries once. Models, metrics and the MLflow store are in "
-        "a folder of their own, and no file of the repository changes.",
+        "DVC and in one process. Models, metrics and the MLflow store are written to a separate folder; no "
+        "file of the repository changes.",
     )
     parser.add_argument("task", nargs="?", metavar="TASK", help="default: the first of params.yaml")
-    parser.add_argument("--sentences", type=int, default=400, help="size of the sample (default: 400)")
-    parser.add_argument("--epochs", type=int, default=2, help="default: 2")
+    parser.add_argument(
+        "--sentences", type=int, default=200, help="number of sentences of the sample (default: 200)"
+    )
+    parser.add_argument("--epochs", type=int, default=2, help="number of epochs (default: 2)")
     parser.add_argument("--folder", type=Path, help="a new folder that is kept (default: a temporary one)")
     parser.set_defaults(run=run)
 
@@ -66,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         raise SeqlabError("the folder exists", where=str(args.folder), expected="a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     try:
+        os.environ[PLAIN_GRAPHS] = "1"
         if copied:  # the stages take folders of the repository alone
             shutil.copytree(copied, folder / "data" / "encoders" / copied.name)
         with chdir(folder):
@@ -77,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
                 stage(*([] if name == "download" else [task]))
                 print(f"{name} took {time.monotonic() - started:.1f} s", flush=True)
     finally:
+        os.environ.pop(PLAIN_GRAPHS, None)
         if args.folder is None:
             shutil.rmtree(folder, ignore_errors=True)
     print(f"\nall stages work{f'; the results are in {folder}' if args.folder else ''}")

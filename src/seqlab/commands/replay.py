@@ -13,7 +13,7 @@ EXAMPLES = ("seqlab replay",)
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
-        "replay", help="send to MLflow what could not be logged while its server was unreachable"
+        "replay", help="send writes to MLflow that failed because its server was unreachable"
     )
     parser.set_defaults(run=run)
 

@@ -16,28 +16,29 @@ EXAMPLES = (
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "reproduce",
-        help="train a run again from its commit, changes, parameters and data, and compare",
-        description="Checks out the run's commit in a Git worktree of its own, applies the uncommitted "
-        "changes that the run recorded, takes the data from DVC's cache or remote or makes it again, trains "
-        "and evaluates with that code in this environment, and compares. The training is logged as a run "
-        "with the tag `reproduces`. On the same CPU, with the same versions and number of threads, weights "
-        "and scores must be equal; elsewhere scores may differ by --tolerance. The exit status is 1 if not.",
+        help="train a run again from its commit, changes, parameters and data, and compare the results",
+        description="Checks out the run's commit in a separate Git worktree, applies the uncommitted changes "
+        "that the run recorded, and takes the data from DVC's cache or remote, or makes it again. Then it "
+        "trains and evaluates with that code in this environment, and compares the results. The training is "
+        "logged as a run with the tag `reproduces`. On the same CPU, with the same versions and number of "
+        "threads, weights and scores must be equal; otherwise scores may differ by --tolerance. The exit "
+        "status is 1 if they differ more.",
     )
     parser.add_argument(
         "reference",
         metavar="RUN",
-        help="a run's id or its start, an experiment's name, or models:/NAME/VERSION",
+        help="a run id or its first characters, the name of a DVC experiment, or models:/NAME/VERSION",
     )
-    parser.add_argument("--task", help="which of an experiment's runs")
+    parser.add_argument("--task", help="the task, if the experiment has runs of several tasks")
     parser.add_argument(
         "--folder",
         type=Path,
         metavar="FOLDER",
-        help="for the worktree (default: .seqlab/reproduce/ID, where an earlier one is replaced)",
+        help="folder of the worktree (default: .seqlab/reproduce/ID, which is replaced if it exists)",
     )
     parser.add_argument(
         "--tolerance", type=float, default=0.02, metavar="X",
-        help="by which scores, of 0 to 1, may differ where equal weights are not promised (default: 0.02)",
+        help="allowed difference of scores (0 to 1) if equal weights are not promised (default: 0.02)",
     )  # fmt: skip
     parser.set_defaults(run=run)
 

@@ -12,9 +12,9 @@ EXAMPLES = ("seqlab runs",)
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "runs",
-        help="show the MLflow run of each task in this checkout, and what here is not from that run",
+        help="show the MLflow run of each task in this checkout, and files that do not belong to it",
         description="Compares dvc.lock, models, metrics and params.yaml with each task's run. The exit "
-        "status is 1 if a task has no run, or one of other parameters, data or scores.",
+        "status is 1 if a task has no run, or if parameters, data or scores differ from those of its run.",
     )
     parser.set_defaults(run=run)
 

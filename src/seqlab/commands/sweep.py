@@ -17,21 +17,23 @@ EXAMPLES = (
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "sweep",
-        help="search for better parameters by many trainings, on this machine or a Ray cluster",
-        description="Trains a task with many values of its parameters, which Optuna, chance or a grid "
-        "chooses, and stops bad trials early. Every trial is a run below the sweep's run in MLflow. The "
-        "same command continues a sweep that was interrupted. docs/sweeps.md describes the file.",
+        help="search for better parameters with many trainings, on this machine or a Ray cluster",
+        description="Trains a task with many values of its parameters, chosen by Optuna, at random or from a "
+        "grid, and stops bad trials early. In MLflow, each trial is a child run of the sweep's run. The same "
+        "command continues an interrupted sweep. docs/sweeps.md describes the file.",
     )
-    parser.add_argument("sweep", metavar="SPEC", help="a sweep in YAML; with --apply also a sweep's name")
+    parser.add_argument(
+        "sweep", metavar="SPEC", help="YAML file of the sweep; with --apply also the name of a sweep"
+    )
     parser.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="HOST:PORT of a Ray cluster to which this machine belongs, or auto (default: Ray runs here)",
+        help="HOST:PORT of a Ray cluster to which this machine belongs, or auto (default: start Ray here)",
     )
     parser.add_argument(
         "--apply",
         action="store_true",
-        help="write the values of the best trial into params.yaml; trains nothing",
+        help="only write the values of the best trial into params.yaml",
     )
     parser.set_defaults(run=run)
 

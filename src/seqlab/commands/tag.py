@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
         "tag",
         help="tag raw text, one sentence per line",
         description="Tags UTF-8 text from files or standard input, one sentence per line, in order. "
-        "docs/serving.md describes the tokeniser; it does not change text that is already tokenised.",
+        "Text that is already tokenised is not changed by the tokeniser (docs/serving.md).",
     )
     parser.add_argument(
         "files",
@@ -48,24 +48,25 @@ def add_parser(subparsers: Any) -> None:
         help="text files, folders of text files, or `-` for standard input (default: standard input)",
     )
     parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="write the tagged files of one folder to this folder"
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="tag all files of a folder, and write one file for each to this folder",
     )
     parser.add_argument(
-        "--ray", metavar="ADDRESS", help="tag a folder on a Ray cluster: its HOST:PORT, or auto"
+        "--ray", metavar="ADDRESS", help="tag a folder on this Ray cluster: HOST:PORT, or auto"
     )
     add_model_options(parser)
-    parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="output format (default: text)")
+    parser.add_argument("--tokenized", action="store_true", help="split the input at blanks only")
+    parser.add_argument("--tag-scheme", choices=TAG_SCHEMES, help="tag scheme of the output (default: IOB2)")
     parser.add_argument(
-        "--tokenized", action="store_true", help="tokens are separated by blanks; do not tokenise"
-    )
-    parser.add_argument("--tag-scheme", choices=TAG_SCHEMES, help="of tags that encode spans (default: IOB2)")
-    parser.add_argument(
-        "--threads", type=_at_least_one, metavar="N", help="cores to use (default: all that are available)"
+        "--threads", type=_at_least_one, metavar="N", help="number of cores to use (default: all)"
     )
     parser.add_argument(
         "--int8",
         action="store_true",
-        help="weights of 8 bits: faster, but a few tags differ",
+        help="use 8-bit weights: faster, but a few tags differ",
     )
     parser.set_defaults(run=run)
 

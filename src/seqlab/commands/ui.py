@@ -15,8 +15,8 @@ EXAMPLES = ("seqlab ui", "seqlab ui --port 5001")
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("ui", help="open the MLflow UI on 127.0.0.1")
-    parser.add_argument("--port", type=int, default=5000, help="default: 5000")
+    parser = subparsers.add_parser("ui", help="run the MLflow UI on 127.0.0.1")
+    parser.add_argument("--port", type=int, default=5000, help="port of the UI (default: 5000)")
     parser.set_defaults(run=run)
 
 

@@ -16,10 +16,10 @@ EXAMPLES = ("seqlab verify", "seqlab verify pos --full")
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
-        "verify", help="train each task twice in fresh processes, and compare the weights bit for bit"
+        "verify", help="train each task twice in new processes, and compare the weights bit for bit"
     )
-    parser.add_argument("tasks", nargs="*", metavar="TASK", help="default: those of params.yaml")
-    parser.add_argument("--full", action="store_true", help="all epochs instead of one")
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help="default: the tasks of params.yaml")
+    parser.add_argument("--full", action="store_true", help="train all epochs instead of one")
     parser.set_defaults(run=run)
 
 

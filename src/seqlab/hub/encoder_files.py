@@ -78,7 +78,7 @@ def copy_encoder(source: str, made: Path, *, digest: str | None, mirror: str | N
     found = EncoderFiles(source, files_digest(folder, names), _licence(folder))
     if digest and digest != found.digest:
         raise SeqlabError(
-            "the files of the pretrained encoder are not the pinned ones",
+            "the files of the pretrained encoder do not have the pinned digest",
             where=f"embedder.pretrained.digest, {source}",
             expected=digest,
             received=found.digest,
@@ -106,9 +106,9 @@ def require_tracked_folder(source: str | None, *, below: Path) -> None:
     folder = Path(source)
     if folder.resolve() != (below.resolve() / folder.resolve().name):
         raise SeqlabError(
-            "a change of the pretrained encoder would not be noticed",
+            "changes to the pretrained encoder would not be noticed",
             where=f"embedder.pretrained.source, {source}",
-            expected=f"a folder in {below}, and not a link",
+            expected=f"a folder in {below} without symbolic links",
             received=str(folder.resolve()),
             remedy=f"copy the folder into {below}, and name the copy",
         )

@@ -11,6 +11,12 @@ from contextlib import contextmanager, suppress
 from seqlab.cores import available_cores
 from seqlab.errors import SeqlabError
 
+PLAIN_GRAPHS = "SEQLAB_PLAIN_GRAPHS"
+"""Environment variable: if it is set, TensorFlow runs graphs as traced, without Grappler's optimisations.
+
+Grappler takes about a second for each graph, which is only worth it if the graph runs often.
+"""
+
 
 @contextmanager
 def quiet_tensorflow() -> Iterator[None]:
@@ -61,6 +67,8 @@ def select_device(device: str, *, deterministic: bool = False) -> str:
         gpus = tf.config.list_physical_devices("GPU")
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+    if PLAIN_GRAPHS in os.environ:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     # The training step is traced once per static shape on purpose; TensorFlow warns about that.
     tf.get_logger().setLevel("ERROR")
     if device == "cpu":

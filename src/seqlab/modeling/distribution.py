@@ -73,7 +73,7 @@ class Replicas:
         for name, value in self.from_chief(own).items():
             if value != own[name]:
                 raise SeqlabError(
-                    f"this machine has another {name} than the chief",
+                    f"this machine does not have the chief's {name}",
                     where="training.strategy",
                     remedy="give all machines the same commit, params.yaml and data/prepared",
                 )

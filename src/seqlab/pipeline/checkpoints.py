@@ -85,7 +85,7 @@ class TrainingCheckpoint:
         except FileNotFoundError:
             return
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            logger.warning("%s cannot be read (%s); the training starts anew", self.path, error)
+            logger.warning("%s cannot be read (%s); the training starts again", self.path, error)
             self.path.unlink(missing_ok=True)
             self.run_json.unlink(missing_ok=True)
 
@@ -114,7 +114,7 @@ class TrainingCheckpoint:
             if not self._has_warned:
                 self._has_warned = True
                 logger.warning(
-                    "the checkpoint in %s cannot be written (%s); training goes on", self.folder, error
+                    "the checkpoint in %s cannot be written (%s); training continues", self.folder, error
                 )
 
     def note_run(self, run: TrackedRun) -> None:
@@ -148,7 +148,9 @@ def open_checkpoint(
             yield TrainingCheckpoint(folder / key, minutes=params.training.checkpoint_minutes)
             shutil.rmtree(folder / key, ignore_errors=True)
     except LockedError:
-        logger.warning("another process trains %s with equal parameters: no checkpoints are written", task)
+        logger.warning(
+            "another process is training %s with the same parameters: this one writes no checkpoints", task
+        )
         yield None
 
 

@@ -60,7 +60,7 @@ def compare_results(
         examples: the number of sentences shown that became better, and that became worse.
 
     Raises:
-        SeqlabError: results of one configuration have the same seed or different sentences.
+        SeqlabError: several results of one configuration have the same seed or different sentences.
     """
     groups = _group_by_settings(results) if group_seeds else [[result] for result in results]
     configurations = [
@@ -89,9 +89,9 @@ def _group_by_settings(results: Sequence[StoredResult]) -> list[list[StoredResul
         seeds = [result.settings.get("seed") for result in group]
         if len(set(seeds)) < len(group):
             raise SeqlabError(
-                "results of one configuration have the same seed",
+                "several results of one configuration have the same seed",
                 where=", ".join(result.name for result in group),
-                expected="a seed of its own for each",
+                expected="a different seed for each",
                 received=", ".join(map(str, seeds)),
                 remedy="leave one of them out, or compare them without --group-seeds",
             )

@@ -30,7 +30,7 @@ class InterruptAtEpochEnd:
         if self._is_asked:
             raise KeyboardInterrupt("stopped by SIGINT")
         self._is_asked = True
-        print("\ntraining stops at the end of this epoch; Ctrl-C again stops it now", file=sys.stderr)
+        print("\ntraining stops at the end of this epoch; press Ctrl-C again to stop it now", file=sys.stderr)
 
     def __enter__(self) -> Self:
         self._former = signal.getsignal(signal.SIGINT)

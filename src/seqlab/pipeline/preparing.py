@@ -103,7 +103,7 @@ def prepare_task(raw: Path, prepared: Path, *, task: TaskParams, mirror: str | N
             cut = write_encoded_split(made / split, rows, encoder=encoder, tags=tags, tokenize=tokenizer)
             for form in cut:
                 logger.warning(
-                    "%s has a token of more than %d pieces, of which the later ones are left out: %.40s",
+                    "%s has a token of more than %d pieces; the excess pieces are left out: %.40s",
                     split,
                     encoder.pieces.max_pieces if encoder.pieces else 0,
                     form,
@@ -117,7 +117,9 @@ def prepare_task(raw: Path, prepared: Path, *, task: TaskParams, mirror: str | N
             max_tags=MAX_AUXILIARY_TAGS if task.auxiliary.columns == "all" else None,
         )
         for column, reason in left_out.items():
-            logger.warning("auxiliary column %s is not learned beside %s: %s", column, task.column, reason)
+            logger.warning(
+                "auxiliary column %s is not learned together with %s: %s", column, task.column, reason
+            )
         report = {
             "corpus": manifest["name"],
             "title": manifest["title"],
@@ -143,7 +145,7 @@ def prepare_task(raw: Path, prepared: Path, *, task: TaskParams, mirror: str | N
     for name in SPLITS:
         for tag, count in report["splits"][name].get("tags_unseen_in_train", {}).items():
             logger.warning(
-                "%s has %d tokens tagged %s, which train does not have: they count as errors",
+                "%s has %d tokens tagged %s, which does not occur in train: they count as errors",
                 name,
                 count,
                 tag,
@@ -261,7 +263,7 @@ def _add_vectors(
         "forms_frozen": len(others),
     }
     logger.info(
-        "%s: %d vectors of %d numbers; %d of the %d tokens of the vocabulary have one, and %d more forms are "
+        "%s: %d vectors of %d numbers; %d of the %d tokens of the vocabulary have one; %d more words are "
         "added and frozen",
         path,
         found.read,

@@ -57,7 +57,7 @@ class TrainingProgress:
     def resume(self, epoch: int, steps: int) -> None:
         """Say that an interrupted training goes on after `steps` steps of `epoch`."""
         done = f"epoch {epoch - 1}" + (f" and {steps} steps" if steps else "")
-        self._print(f"{self.label}: the interrupted training goes on after {done}")
+        self._print(f"{self.label}: the interrupted training is resumed after {done}")
 
     def step(self, epoch: int, step: int, loss: float) -> None:
         """Show a finished step."""

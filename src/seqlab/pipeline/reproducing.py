@@ -150,7 +150,7 @@ def _required_patch(run: PastRun, root: Path) -> bytes | None:
     lost = [name for name in changed if name in SOURCES or name.startswith(("src/", "and "))]
     if tag != NONE or lost:
         raise SeqlabError(
-            "the run was made with changes that it does not contain",
+            "the run was made with uncommitted changes that it does not contain",
             where=f"run {run.run_id[:12]} ({run.name})",
             expected=f"a clean tree, or the artifact {PATCH}",
             received=", ".join(lost) or f"{PATCH}: {tag}",
@@ -242,7 +242,7 @@ def _restore_data(
             _dvc(work, environment, "repro", "--quiet", f"prepare@{task}")
         except SeqlabError as error:
             raise SeqlabError(
-                "the run's data cannot be had",
+                "the run's data is not available",
                 where=str(work),
                 received="neither DVC's cache nor its remote has it, and it cannot be made again (see above)",
                 remedy="run `dvc push` where the run was made; if params.yaml names files relative to the "
@@ -253,7 +253,7 @@ def _restore_data(
         now = _locked(work, "download", "deps")
         changed = [path for path, md5 in now.items() if files.get(path, md5) != md5]
         raise SeqlabError(
-            "the corpus is not the one of the run",
+            "the corpus differs from that of the run",
             where=", ".join(changed) or corpus["corpus"],
             expected=f"corpus digest {run.tags.get('corpus.digest', UNKNOWN)[:12]}",
             received=corpus["digest"][:12],
@@ -271,11 +271,12 @@ def _check_params(run: PastRun, task: str, work: Path) -> None:
     different = [key for key in found if run.params.get(key, found[key]) != found[key]]
     if different:
         raise SeqlabError(
-            "the parameters of the run's commit and changes are not those of the run",
+            "the parameters of the run differ from those of its commit and changes",
             where=f"run {run.run_id[:12]} ({run.name})",
             expected=", ".join(f"{key}: {run.params[key]}" for key in different),
             received=", ".join(f"{key}: {found[key]}" for key in different),
-            remedy="the run was an experiment without its changes: `dvc exp apply` it, and train it again",
+            remedy="the run belongs to a DVC experiment whose changes it does not contain: "
+            "run `dvc exp apply`, and train again",
         )
 
 

@@ -175,7 +175,7 @@ def _from_repository(
 def _from_run(name: str, run: PastRun, *, task: str, root: Path) -> StoredResult:
     if (found := run.tags.get("task", task)) != task:
         raise SeqlabError(
-            "the run is another task's",
+            "the run belongs to another task",
             where=name,
             expected=f"a run of {experiment_name(task)}",
             received=f"run {run.run_id[:12]} ({run.name}) of {found}",

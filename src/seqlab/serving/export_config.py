@@ -74,7 +74,7 @@ def export_config(
     """Return the content of `config.json`, except `files`, the digests of the other files of the export.
 
     Args:
-        task: `ner` or `pos`.
+        task: the name of the task.
         tag_scheme: the scheme that the model learned; None if tags do not encode spans.
         tags: the tag vocabulary, in that scheme, in the order of tag ids.
         max_length: maximum number of tokens in a window.
@@ -149,7 +149,7 @@ def read_export_config(directory: Path, *, task: str | None = None) -> dict[str,
         ) from None
     if task not in (None, config["task"]):
         raise SeqlabError(
-            "the model is for another task",
+            "the model belongs to another task",
             where=str(directory),
             expected=str(task),
             received=config["task"],

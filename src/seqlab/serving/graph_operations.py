@@ -105,7 +105,7 @@ def _called_names(node: Any) -> Iterator[str]:
 
 def _refused(path: Path, *, expected: str, received: str) -> SeqlabError:
     return SeqlabError(
-        "the graph may do more than compute, so it is not loaded",
+        "the graph has operations that may do more than compute, so it is not loaded",
         where=str(path),
         expected=expected,
         received=received,

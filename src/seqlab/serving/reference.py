@@ -79,7 +79,7 @@ def tag_batches(
         ids |= {name: tf.TensorSpec((None, None), tf.int32) for name in names}
     matrix = [tf.TensorSpec((None, None), dtype) for dtype in (tf.int64, tf.bool)]
 
-    @tf.function(input_signature=[ids, *matrix])
+    @tf.function(input_signature=[ids, *matrix], autograph=False)
     def tag(features: dict[str, tf.Tensor], kept: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         logits = tagger(features, training=False)
         logits = tf.gather(tf.reshape(logits, (-1, logits.shape[-1])), kept)

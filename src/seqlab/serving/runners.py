@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -139,6 +140,9 @@ IMPORTS = {
 }
 """What is imported while the process waits."""
 
+PLAIN_GRAPHS = "SEQLAB_PLAIN_GRAPHS"
+"""As in `seqlab.modeling.device`, which a process without seqlab cannot import."""
+
 SEQLAB_FORM = "tag"
 """The form whose runner imports seqlab."""
 
@@ -185,6 +189,8 @@ if __name__ == "__main__":
     if SEQLAB_FORM not in sys.argv:
         sys.modules["seqlab"] = None  # type: ignore[assignment]  # importing it from here on raises
     for form in sys.argv[1:]:
-        importlib.import_module(IMPORTS[form])
+        library = importlib.import_module(IMPORTS[form])
+        if IMPORTS[form] == "tensorflow" and PLAIN_GRAPHS in os.environ:
+            library.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     if line := sys.stdin.readline():
         main(*json.loads(line))

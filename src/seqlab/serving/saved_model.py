@@ -73,7 +73,7 @@ def export_saved_model(
     ]
     if encoder.pieces:
         ids.append(tf.TensorSpec([None, None, None], tf.int32, PIECES))
-    tag_ids = tf.function(module.tag_ids, input_signature=ids)
+    tag_ids = tf.function(module.tag_ids, input_signature=ids, autograph=False)
     saved = module
     signatures = {"ids": tag_ids}
     if encoder.pieces and not pieces:

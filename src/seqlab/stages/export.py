@@ -35,10 +35,10 @@ def export(task: str) -> None:
     write_json(metrics / "export.json", report)
     for form, row in report["forms"].items():
         logger.info(
-            "%s: %d tokens, %s differ, probabilities by at most %.1e",
+            "%s: %d tokens, differing tags: %d, probabilities differ by at most %.1e",
             form,
             row["tokens"],
-            f"{row['differing_tags'] or 'no'} tags",
+            row["differing_tags"],
             row["max_probability_difference"],
         )
     registered = record_export(models, root=repository_root(), report=report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import tarfile
+import zipfile
 from pathlib import Path
 
 from seqlab.params import Params
@@ -21,8 +21,16 @@ def downloads_folder(root: Path) -> Path:
 
 
 def data_key(params: Params, task: str) -> str:
-    """Return a hash of the parameters that a task's corpus and prepared data depend on."""
+    """Return a hash of the parameters and the local files that a task's prepared data depends on.
+
+    Of a file, its size and its time of change count, so that a sweep that goes on notices a corrected corpus.
+    """
+    embedder, files = params.task(task).embedder, params.corpus.files
+    sources = [embedder.vectors, embedder.pretrained.source]
+    if params.corpus.name == "files":
+        sources += [files.train, files.dev, files.test]
     settings = [params.corpus.model_dump(mode="json"), preparation_settings(params.task(task))]
+    settings.append([_file_states(Path(source)) for source in sources if source])
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -43,15 +51,22 @@ def prepare_data(folder: Path, params: Params, task: str, *, downloads: Path) ->
     return made
 
 
+def _file_states(path: Path) -> list[tuple[str, int, int]]:
+    """Return name, size and time of change of a file, or of each file in a folder, if it exists."""
+    found = (state for state in (path, *path.rglob("*")) if state.is_file())
+    return sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in found)
+
+
 def pack(folder: Path) -> bytes:
     """Return a folder's files as one archive, for a machine that does not share the disk."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
-        archive.add(folder, arcname=".")
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
     return buffer.getvalue()
 
 
 def unpack(archive: bytes, folder: Path) -> None:
     """Write the files of an archive into a new folder."""
-    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-        opened.extractall(folder, filter="data")
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        opened.extractall(folder)

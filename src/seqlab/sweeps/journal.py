@@ -87,9 +87,9 @@ class SweepFolder:
                 raise SeqlabError(
                     "a sweep with this name was started with other settings",
                     where=str(self.path),
-                    expected="the settings of then; trials, resources, max_concurrent and retries may change",
+                    expected="the original settings, except trials, resources, max_concurrent and retries",
                     received=f"changed since: {', '.join(changed)}",
-                    remedy="give the sweep another `name`, or remove the folder to start it anew",
+                    remedy="give the sweep another `name`, or remove the folder to start again",
                 )
             self._write_spec(sweep.text)
             return True

@@ -60,9 +60,9 @@ def run_sweep(
         if error.where != str(lock):
             raise
         raise SeqlabError(
-            "another process runs this sweep",
+            "another process is running this sweep",
             where=sweep.spec.name,
-            remedy="wait for it or end it, or give this sweep another `name`",
+            remedy="wait for it or stop it, or give this sweep another `name`",
         ) from error
 
 
@@ -77,7 +77,7 @@ def _run_locked(
         report(f"sweep {spec.name}: all {done} trials have ended")
         return folder.trials
     if was_started:
-        report(f"sweep {spec.name} goes on: {done} of {spec.num_trials} trials have ended")
+        report(f"sweep {spec.name} is continued: {done} of {spec.num_trials} trials have ended")
     _prepare_listed(sweep, folder, root, report)
     with _parent_run(sweep, folder, root) as parent:
         state = Progress(sweep=sweep, folder=folder, root=root, parent=parent, report=report)
@@ -204,7 +204,7 @@ def _check_resources(ray: Any, cpus: int, gpus: float) -> None:
             where="resources",
             expected=f"at most the {has.get('CPU', 0):g} cores and {has.get('GPU', 0):g} GPUs that Ray has",
             received=f"cpus: {cpus}, gpus: {gpus:g}",
-            remedy="ask for less, or name a larger cluster with --ray",
+            remedy="request less, or name a larger cluster with --ray",
         )
 
 

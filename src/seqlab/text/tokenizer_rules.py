@@ -69,6 +69,7 @@ def characters() -> list[str]:
     return [chr(code_point) for code_point in range(0x40000)]
 
 
+@cache
 def category_ranges(category: str) -> list[list[int]]:
     """Return the first and the last code point of each run of characters of a Unicode category.
 
@@ -89,6 +90,7 @@ def ranges(code_points: Sequence[int]) -> list[list[int]]:
     return found
 
 
+@cache
 def token_kinds() -> np.ndarray:
     """Return the kind of each code point, int32 (n,); all from n - 1 on are WORD."""
     kinds = np.array([_kind(c) for c in characters()], np.int32)

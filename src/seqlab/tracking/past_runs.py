@@ -50,10 +50,10 @@ def find_run(root: Path, run_id: str) -> PastRun | None:
     found = _search(uri, f"attributes.run_id {condition}", max_results=5)
     if len(found) > 1:
         raise SeqlabError(
-            "the ids of several runs start like this",
+            "the ids of several runs start with this text",
             where=run_id,
             received=", ".join(run.info.run_id for run in found),
-            remedy="give more of the id",
+            remedy="give more characters of the id",
         )
     return _past_run(found[0]) if found else None
 

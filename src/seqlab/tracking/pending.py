@@ -284,7 +284,11 @@ class RunWriter:
                 self.note_away(error)
             else:
                 if self._away:
-                    logger.warning("MLflow is back: %d pending writes to run %s were sent", sent, self.run_id)
+                    logger.warning(
+                        "MLflow is reachable again: %d pending writes to run %s were sent",
+                        sent,
+                        self.run_id,
+                    )
                 self._away = False
 
     def _warn(self, reason: str) -> None:

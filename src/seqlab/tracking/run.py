@@ -325,7 +325,7 @@ def read_run_json(path: Path) -> dict[str, Any]:
         isinstance(content.get(key), str) for key in ("run_id", "experiment")
     ):
         raise SeqlabError(
-            "this file does not describe an MLflow run",
+            "the file does not describe an MLflow run",
             where=str(path),
             expected="a JSON object with the strings run_id and experiment",
             received=without_credentials(str(content))[:200],

@@ -257,10 +257,12 @@ def test_another_model_is_refused(model: Model, tmp_path: Path) -> None:
     (source / "a.txt").write_bytes(TEXT)
     tag(source, output, model)
     changed = Model({**model.files, "tagger.json": model.files["tagger.json"] + b" "})
-    with pytest.raises(SeqlabError, match=r"begun with another model[\s\S]*remedy: name another folder"):
+    with pytest.raises(
+        SeqlabError, match=r"started with a different model[\s\S]*remedy: name another folder"
+    ):
         tag(source, output, changed)
     with pytest.raises(
-        SeqlabError, match=r"begun with another format\n  expected: format text\n  received: format j"
+        SeqlabError, match=r"started with a different format\n  expected: format text\n  received: format j"
     ):
         tag(source, output, read_model(tiny_export("ner"), format="json"))
 
@@ -275,7 +277,7 @@ def test_outputs_that_are_refused(model: Model, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "a.txt").write_text("precious")
-    with pytest.raises(SeqlabError, match="exists and is not one of `seqlab tag`"):
+    with pytest.raises(SeqlabError, match="exists and was not written by `seqlab tag`"):
         tag(source, other, model)
     assert (other / "a.txt").read_text() == "precious"
     (tmp_path / "busy" / STATE).mkdir(parents=True)

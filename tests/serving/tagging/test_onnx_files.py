@@ -15,7 +15,7 @@ from seqlab.serving.export_files import file_digests
 from seqlab.serving.tagging.onnx_files import read_onnx
 from seqlab.serving.tagging.onnx_tagger import OnnxTagger
 
-REFUSED = r"encoder\.onnx: the ONNX file needs more than ONNX Runtime and itself, so it is not loaded"
+REFUSED = r"encoder\.onnx: the ONNX file is not self-contained or has foreign operations: it is not loaded"
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def test_tokens_may_contain_blanks(pair: tuple[OnnxTagger, SavedModelTagger]) ->
     for row, other in zip(received, expected, strict=True):
         assert (row.text, row.tags, row.spans) == (other.text, other.tags, other.spans)
     for tagger in pair:
-        with pytest.raises(SeqlabError, match=r"sentence 2, token 1: this is not a token[\s\S]*''"):
+        with pytest.raises(SeqlabError, match=r"sentence 2, token 1: this is not a valid token[\s\S]*''"):
             tagger.tag_sentences([["a"], [""]])
 
 

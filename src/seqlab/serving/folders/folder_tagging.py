@@ -231,9 +231,9 @@ def _check_folders(folder: Path, output: Path) -> None:
         )
     if output.exists() and not (output.is_dir() and ((output / STATE).is_dir() or not any(output.iterdir()))):
         raise SeqlabError(
-            "the output exists and is not one of `seqlab tag`",
+            "the output folder exists and was not written by `seqlab tag`",
             where=str(output),
-            expected="a new or empty folder, or an output to go on with",
+            expected="a new or empty folder, or an unfinished output of `seqlab tag`",
             remedy="name another folder with --output",
         )
 
@@ -247,7 +247,7 @@ def _check_settings(output: Path, settings: dict[str, Any]) -> None:
     if earlier != settings:
         names = [name for name in settings if earlier.get(name) != settings[name]]
         raise SeqlabError(
-            f"the output was begun with another {' and '.join(names)}",
+            f"the output was started with a different {' and '.join(names)}",
             where=str(output),
             expected=", ".join(f"{name} {earlier.get(name)}" for name in names),
             received=", ".join(f"{name} {settings[name]}" for name in names),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from seqlab.batching.features import character_class, fold_character
 from seqlab.text.tokenizer_rules import characters
 
 
+@cache
 def normal_forms(*, lowercase: bool) -> np.ndarray:
     """Return the code point that replaces each code point in `normalize_token`, int32 (n,).
 

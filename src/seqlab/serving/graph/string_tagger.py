@@ -82,7 +82,7 @@ class GraphTagger(tf.Module):
         if encoder.pieces:
             features[PIECES] = tf.TensorSpec([None, None], tf.int32)
 
-        @tf.function(input_signature=[features, tf.TensorSpec([None, None], tf.int64)])
+        @tf.function(input_signature=[features, tf.TensorSpec([None, None], tf.int64)], autograph=False)
         def predict_logits(features: dict[str, Tensor], types: Tensor) -> Tensor:
             """Return logits (R, W, K) for the features of V types, and types (R, W); V at padding."""
             features = dict(features)
@@ -108,21 +108,21 @@ class GraphTagger(tf.Module):
 
         logits = tf.TensorSpec([None, None, len(tags)], tf.float32)
 
-        @tf.function(input_signature=[logits, tf.TensorSpec([None, None], tf.bool)])
+        @tf.function(input_signature=[logits, tf.TensorSpec([None, None], tf.bool)], autograph=False)
         def decode(logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
             tag_ids = tagger.head.decode(logits, mask)
             return tag_ids, tf.gather(tagger.head.probabilities(logits, mask), tag_ids, batch_dims=2)
 
         self._predict_logits, self._decode = predict_logits, decode
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "sentences")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "sentences")], autograph=False)
     def tag_sentences(self, sentences: Tensor) -> Outputs:
         """Tag sentences, string (B,), whose tokens are separated by blanks."""
         tokens = tf.strings.split(sentences, " ")
         tokens = tf.ragged.boolean_mask(tokens, tokens.with_values(tokens.values != ""))
         return self._tag(tokens.values, tokens.row_lengths())
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string, "tokens")])
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.string, "tokens")], autograph=False)
     def tag_tokens(self, tokens: Tensor) -> Outputs:
         """Tag tokens, string (B, T), right-padded with ""."""
         is_real = tokens != ""
@@ -133,7 +133,8 @@ class GraphTagger(tf.Module):
         input_signature=[
             tf.TensorSpec([None], tf.string, "tokens"),
             tf.TensorSpec([None], tf.int64, "row_lengths"),
-        ]
+        ],
+        autograph=False,
     )
     def tag_ragged(self, tokens: Tensor, row_lengths: Tensor) -> Outputs:
         """Tag the concatenated tokens of all sentences, string (N,); sentence lengths are int64 (B,)."""
@@ -143,7 +144,7 @@ class GraphTagger(tf.Module):
         with tf.control_dependencies([check]):
             return self._tag(tf.identity(tokens), row_lengths)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")], autograph=False)
     def tag_text(self, texts: Tensor) -> Outputs:
         """Tokenise and tag raw sentences, string (B,).
 

@@ -59,7 +59,7 @@ def _protocol() -> Any:
 
 def _refused(path: Path, expected: str, received: str) -> SeqlabError:
     return SeqlabError(
-        "the ONNX file needs more than ONNX Runtime and itself, so it is not loaded",
+        "the ONNX file is not self-contained or has foreign operations: it is not loaded",
         where=str(path),
         expected=expected,
         received=received,

@@ -146,7 +146,7 @@ def join_tokens(sentences: Sequence[Sequence[str]]) -> list[str]:
         for position, token in enumerate(tokens, start=1):
             if not isinstance(token, str) or not token:
                 raise SeqlabError(
-                    "this is not a token",
+                    "this is not a valid token",
                     where=f"sentence {number}, token {position}",
                     expected="a string that is not empty",
                     received=repr(token),
