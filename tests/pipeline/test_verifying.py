@@ -42,7 +42,7 @@ def test_two_trainings_in_mixed_precision_without_auxiliary_columns_are_equal(
         task, encoder=encoder, head={"type": head}, auxiliary={"columns": []}, training=precision
     )
     prepare(repository, task, section)
-    params = load_params().model_copy(update={task: section})
+    params = load_params().model_copy(update={"sections": {task: section}})
     first, second = (verifying.train_once(task, params=params, epochs=1) for _ in range(2))
     assert len(first["weights"]) > 10
     # In one process, Keras numbers the layers on.
