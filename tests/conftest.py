@@ -25,23 +25,35 @@ os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
 
-USE_EXPORTS = (
-    "tests/serving/",
-    "tests/commands/test_card.py",
-    "tests/commands/test_evaluate.py",
-    "tests/commands/test_tag.py",
-    "tests/pipeline/test_exporting.py",
-    "tests/test_api.py",
-    "tests/test_docs_serving.py",
-    "tests/test_examples.py",
-)
+ROOMS = {
+    "exports": (
+        "tests/serving/",
+        "tests/commands/test_card.py",
+        "tests/commands/test_evaluate.py",
+        "tests/commands/test_tag.py",
+        "tests/pipeline/test_exporting.py",
+        "tests/test_api.py",
+        "tests/test_docs_serving.py",
+        "tests/test_examples.py",
+    ),
+    "warm": (
+        "tests/faults/test_run_end_states.py",
+        "tests/modeling/test_fresh_process.py",
+        "tests/pipeline/test_dag.py",
+        "tests/pipeline/test_replicas.py",
+        "tests/pipeline/test_verifying.py",
+        "tests/pipeline/test_walk.py",
+    ),
+}
+"""Files that use `serving/tiny_taggers.py` or the fixture `warm`, which one process makes once."""
 
 
 class ByRoomScheduling(LoadFileScheduling):
-    """Each test file runs in one process, and all that use `serving/tiny_taggers.py` in one."""
+    """Each test file runs in one process, and all of a room in one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "exports" if nodeid.startswith(USE_EXPORTS) else super()._split_scope(nodeid)
+        rooms = (room for room, files in ROOMS.items() if nodeid.startswith(files))
+        return next(rooms, super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -185,14 +185,12 @@ def make_workspace(folder: Path, python: Path | None = None) -> Workspace:
 def small_run(tmp_path_factory: pytest.TempPathFactory, warm: Path) -> Workspace:
     """A workspace in which `dvc repro` has run, started by its path without an active environment.
 
-    The stages of POS run in the warm Python.
+    The stages of POS and NER's evaluation run in the warm Python, the others in a new one.
     """
     without_packages = tmp_path_factory.mktemp("bin")
     python = without_packages / "python-of-task"
-    python.write_text(
-        f'#!/bin/sh\ncase "$*" in *" pos") exec {warm} "$@";; *) exec {sys.executable} "$@";; esac\n',
-        encoding="utf-8",
-    )
+    choice = f'*" pos"|*"evaluate ner") exec {warm} "$@";; *) exec {sys.executable} "$@";;'
+    python.write_text(f'#!/bin/sh\ncase "$*" in {choice} esac\n', encoding="utf-8")
     python.chmod(0o755)
     workspace = make_workspace(tmp_path_factory.mktemp("workspace"), python)
     (without_packages / "python").symlink_to(getattr(sys, "_base_executable", "/usr/bin/python3"))
