@@ -172,7 +172,7 @@ def test_no_model_yet(tmp_path: Path, monkeypatch, capsys) -> None:
 
 
 def test_a_model_of_the_other_task(in_repository, monkeypatch, capsys) -> None:
-    with pytest.raises(SeqlabError, match=r"for another task[\s\S]*--task pos"):
+    with pytest.raises(SeqlabError, match=r"belongs to another task[\s\S]*--task pos"):
         run_tag(monkeypatch, capsys, "--task", "ner", "--model", "models/pos/export", stdin=b"a\n")
 
 
