@@ -29,7 +29,7 @@ def data_key(params: Params, task: str) -> str:
     sources = [embedder.vectors, embedder.pretrained.source]
     if params.corpus.name == "files":
         sources += [files.train, files.dev, files.test]
-    settings = [params.corpus.model_dump(mode="json"), preparation_settings(params.task(task))]
+    settings: list[object] = [params.corpus.model_dump(mode="json"), preparation_settings(params.task(task))]
     settings.append([_file_states(Path(source)) for source in sources if source])
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
