@@ -3,22 +3,57 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
+import os
 import shutil
 import socket
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from seqlab.tracking.client import SETTINGS
+from warm_python import warm_python
+
+# XLA's own translation is tested; LLVM's optimisation of it only takes time.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
+
+ROOMS = {
+    "exports": (
+        "tests/serving/",
+        "tests/commands/test_card.py",
+        "tests/commands/test_evaluate.py",
+        "tests/commands/test_tag.py",
+        "tests/pipeline/test_exporting.py",
+        "tests/test_api.py",
+        "tests/test_docs_serving.py",
+        "tests/test_examples.py",
+    ),
+    "warm": (
+        "tests/faults/test_run_end_states.py",
+        "tests/modeling/test_fresh_process.py",
+        "tests/pipeline/test_dag.py",
+        "tests/pipeline/test_replicas.py",
+        "tests/pipeline/test_verifying.py",
+        "tests/pipeline/test_walk.py",
+    ),
+}
+"""Files that use `serving/tiny_taggers.py` or the fixture `warm`, which one process makes once."""
+
 
 class ByRoomScheduling(LoadFileScheduling):
-    """Each test file runs in one process, and all of `tests/serving` in one, which makes its exports once."""
+    """Each test file runs in one process, and all of a room in one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "tests/serving" if nodeid.startswith("tests/serving/") else super()._split_scope(nodeid)
+        rooms = (room for room, files in ROOMS.items() if nodeid.startswith(files))
+        return next(rooms, super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -31,6 +66,16 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Path]:
+    """A `python` that has imported TensorFlow, Keras and MLflow; see `warm_python` for what it is not for."""
+    with (
+        tempfile.TemporaryDirectory(prefix="warm-") as folder,  # tmp_path is too long for sockets
+        warm_python(Path(folder), {**SETTINGS, "TF_CPP_MIN_LOG_LEVEL": "3"}) as python,
+    ):
+        yield python
 
 
 @pytest.fixture
@@ -62,13 +107,13 @@ def _logging_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _memory_as_before() -> Iterator[None]:
-    """Free the graphs of a test file, so that a process stays below 3 GB.
+def _memory_as_before() -> None:
+    """Free the graphs of the last test file, so that a process stays below 3 GB.
 
     TensorFlow registers the function of every traced `tf.custom_gradient`, and with it the graph, until
-    the process ends.
+    the process ends. What is alive between two files are libraries, above all: once frozen, they are not
+    searched for garbage again, which takes 0.4 s. At the end of a file, its last fixtures are still alive.
     """
-    yield
     if "tensorflow" in sys.modules:
         from tensorflow.python.framework import ops
 
@@ -76,5 +121,6 @@ def _memory_as_before() -> Iterator[None]:
         for name in [name for name in registered if name.startswith("CustomGradient-")]:
             del registered[name]
     gc.collect()
+    gc.freeze()
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)

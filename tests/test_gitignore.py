@@ -10,6 +10,7 @@ LEFTOVERS = [
     "data/prepared/.ner.x1y2z3ab/train.npz",
     "docker/model/MLmodel",
     "dvc_plots/index.html",
+    "errors.html",
     "metrics/ner/.evaluate.x1y2z3ab.json",
     "metrics/ner/errors.html",
     "metrics/ner/evaluate.json",

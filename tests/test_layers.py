@@ -23,14 +23,16 @@ def make_model(encoder: keras.layers.Layer, head: keras.layers.Layer) -> keras.M
     return keras.Model(token_ids, head(encoder(x)))
 
 
-@pytest.mark.parametrize("head", [SoftmaxHead, CRFHead])
 @pytest.mark.parametrize(
-    "encoder",
+    ("encoder", "head"),
     [
-        lambda: BiLSTMEncoder(num_layers=1, units=8),
-        lambda: TransformerEncoder(num_layers=1, hidden_dim=16, num_heads=2, intermediate_dim=16),
+        (lambda: BiLSTMEncoder(num_layers=1, units=8), CRFHead),
+        (
+            lambda: TransformerEncoder(num_layers=1, hidden_dim=16, num_heads=2, intermediate_dim=16),
+            SoftmaxHead,
+        ),
     ],
-    ids=["bilstm", "transformer"],
+    ids=["bilstm-crf", "transformer-softmax"],
 )
 def test_a_functional_model_learns(encoder, head: type, tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)

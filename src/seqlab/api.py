@@ -105,13 +105,13 @@ def load(
             `models:/NAME/VERSION`, or an MLflow run id. None is `models/TASK/export`, with `ner` if no task
             is given.
         task: the expected task; None accepts any task.
-        threads: batches that are computed at the same time, each on one core; None uses all cores.
-        int8: use the weights of 8 bits: faster, but a few tags differ.
+        threads: number of batches that are computed at the same time, each on one core; None uses all cores.
+        int8: use 8-bit weights: faster, but a few tags differ.
         tag_scheme: the scheme of the tags that the tagger returns: `IOB1`, `IOB2`, `BIOES` or `BILOU`; None
             is IOB2.
 
     Raises:
-        SeqlabError: there is no such model, it is damaged, or is for another task.
+        SeqlabError: there is no such model, it is damaged, or it belongs to another task.
     """
     from seqlab.serving.tagging.exported_tagger import load_exported_tagger
 
@@ -288,7 +288,7 @@ def _tokens_of(sentence: Any) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """What a training wrote.
+    """The result of a training.
 
     Args:
         model: the trained `model.keras`.
@@ -309,8 +309,8 @@ def train(
 ) -> TrainedModel:
     """Train a tagger as `dvc repro train@TASK` does, with the same result, outside of DVC's folders.
 
-    The functions behind the stages download, prepare and train are called. Paths in the parameters are
-    relative to the working directory. An interrupted training goes on when it is called again.
+    It calls the functions of the stages download, prepare and train. Paths in the parameters are relative to
+    the working directory. Calling it again resumes an interrupted training.
 
     Args:
         params: a `params.yaml`, or its content.

@@ -86,18 +86,19 @@ class PretrainedParams(Section):
     layers: Literal["last", "mix"]
     """the last layer, or a learned mean of all layers"""
     trained: Literal["full", "frozen", "lora"] | Positive
-    """weights that are trained: all, none, a small addition to those of attention (LoRA), or those of so many
-    uppermost layers"""
+    """which weights are trained: all, none, low-rank additions to those of attention (LoRA), or those of this
+    number of uppermost layers"""
     lora_rank: Positive
-    """rank of what LoRA adds to a matrix"""
+    """rank of the matrices that LoRA adds"""
     learning_rate: Annotated[float, Field(gt=0)]
     """peak of the schedule for the encoder's weights"""
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     """factor of the learning rate from each layer to the one below"""
     warmup_epochs: Annotated[float, Field(ge=0)]
-    """epochs in which the encoder's learning rate grows to that of the schedule, beside its warm-up"""
+    """epochs over which the encoder's learning rate also grows linearly, in addition to the warm-up of the
+    schedule"""
     gradient_checkpointing: bool
-    """compute the inside of each layer again for its gradient: less memory, more time; the encoder's dropout
+    """recompute the activations of each layer for its gradient: less memory, more time; the encoder's dropout
     is then off"""
 
 
@@ -113,7 +114,7 @@ class EmbedderParams(Section):
     vectors_limit: Positive | None
     """read only this many vectors, the first of the file; `null`: all"""
     vectors_trainable: bool
-    """train the vectors of train's tokens; those of the file's other forms are always frozen"""
+    """train the vectors of tokens of train; those of all other words of the file are always frozen"""
     token_embedding_dim: Annotated[int, Field(ge=0)]
     """must equal the dimension of the word vectors, if there are any; 0: no token embedding"""
     token_dropout: Share
@@ -239,7 +240,7 @@ class TrainingParams(Section):
     clip_norm: Annotated[float, Field(gt=0)] | None
     """maximum global norm of the gradients; `null`: no clipping"""
     weight_averaging_epochs: Annotated[float, Field(ge=0)]
-    """reach of the exponential moving average of the weights, in epochs; 0: no averaging"""
+    """epochs that the exponential moving average of the weights covers; 0: no averaging"""
     checkpoint_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """a checkpoint is saved after each epoch, and within an epoch when this time has passed without one"""
     patience: Positive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 from pathlib import Path
@@ -26,7 +27,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
             stage,
             name,
             lambda *task, name=name: calls.append(
-                (name, task, Path.cwd(), load_params(), PLAIN_GRAPHS in os.environ)
+                (name, task, Path.cwd(), load_params(), PLAIN_GRAPHS in os.environ and not gc.isenabled())
             ),
         )
     monkeypatch.chdir(Path(__file__).parents[2])
@@ -50,6 +51,7 @@ def test_all_stages_run_at_small_size_and_the_folder_is_removed(
     assert "all stages work" in capsys.readouterr().out
     assert all(call[4] for call in ran)
     assert PLAIN_GRAPHS not in os.environ
+    assert gc.isenabled()
 
 
 def test_a_folder_is_kept_and_never_overwritten(

@@ -172,7 +172,7 @@ def test_no_model_yet(tmp_path: Path, monkeypatch, capsys) -> None:
 
 
 def test_a_model_of_the_other_task(in_repository, monkeypatch, capsys) -> None:
-    with pytest.raises(SeqlabError, match=r"for another task[\s\S]*--task pos"):
+    with pytest.raises(SeqlabError, match=r"belongs to another task[\s\S]*--task pos"):
         run_tag(monkeypatch, capsys, "--task", "ner", "--model", "models/pos/export", stdin=b"a\n")
 
 
@@ -248,7 +248,7 @@ def test_a_folder(in_repository, monkeypatch, capsys) -> None:
     (in_repository / "texts" / "b.jsonl").write_text("{}\n")
     status, _, err = run_tag(monkeypatch, capsys, *arguments)
     assert (status, "b.jsonl:1: there is no text" in err) == (1, True)
-    with pytest.raises(SeqlabError, match="begun with another model and task"):
+    with pytest.raises(SeqlabError, match="started with a different model and task"):
         run_tag(monkeypatch, capsys, *arguments, "--task", "pos")
 
 

@@ -70,10 +70,10 @@ def root(tmp_path: Path, database: Path) -> Path:
     return tmp_path
 
 
-def train_until(number: int, root: Path) -> tuple[str, int, str]:
+def train_until(number: int, root: Path, python: Path | str = sys.executable) -> tuple[str, int, str]:
     """Start the stage and send it a signal in mid-training; return the run id, exit status and stderr."""
     process = subprocess.Popen(
-        [sys.executable, "-c", STAGE, "ner"],
+        [str(python), "-c", STAGE, "ner"],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(SOURCE)},
         stdout=subprocess.PIPE,
@@ -94,8 +94,8 @@ def stored(root: Path, run_id: str) -> Any:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_the_run_as_killed(number: signal.Signals, status: int, root: Path) -> None:
-    run_id, returned, errors = train_until(number, root)
+def test_a_signal_ends_the_run_as_killed(number: signal.Signals, status: int, root: Path, warm: Path) -> None:
+    run_id, returned, errors = train_until(number, root, warm)
     assert errors == f"train ner was stopped by {number.name}; `dvc repro` runs it again\n"
     assert returned == status
     run = stored(root, run_id)
@@ -124,9 +124,9 @@ def test_the_run_of_a_killed_process_is_ended_by_the_next_training(
     assert list((root / ".seqlab" / "open-runs").iterdir()) == []
 
 
-def test_a_failure_shows_no_credentials_anywhere(root: Path) -> None:
+def test_a_failure_shows_no_credentials_anywhere(root: Path, warm: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FAILING_STAGE, "ner"],
+        [str(warm), "-c", FAILING_STAGE, "ner"],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(SOURCE), "MLFLOW_TRACKING_PASSWORD": "swordfish"},
         capture_output=True,

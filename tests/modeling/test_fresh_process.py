@@ -142,9 +142,9 @@ def saved(tmp_path_factory):
     return folder
 
 
-def reload(folder, *, backend, tolerance, learns=()):
+def reload(python, folder, *, backend, tolerance, learns=()):
     process = subprocess.run(
-        [sys.executable, "-c", RELOAD, str(folder), str(tolerance), *learns],
+        [str(python), "-c", RELOAD, str(folder), str(tolerance), *learns],
         env={
             **os.environ,
             "KERAS_BACKEND": backend,
@@ -161,9 +161,10 @@ def reload(folder, *, backend, tolerance, learns=()):
     assert process.stdout.count("equal") == len(CASES) + len(KINDS)
 
 
-def test_layers_and_taggers_compute_the_same_in_a_new_process(saved):
-    reload(saved, backend="tensorflow", tolerance=1e-6)
+def test_layers_and_taggers_compute_the_same_in_a_new_process(saved, warm):
+    reload(warm, saved, backend="tensorflow", tolerance=1e-6)
 
 
 def test_on_jax_without_tensorflow_all_compute_the_same_and_planned_epochs_are_learned(saved):
-    reload(saved, backend="jax", tolerance=1e-4, learns=["without-tensorflow", "transformer-crf-attention"])
+    learns = ["without-tensorflow", "transformer-crf-attention"]
+    reload(sys.executable, saved, backend="jax", tolerance=1e-4, learns=learns)

@@ -59,13 +59,15 @@ class Workspace:
     def run(self, *command: str, fails: bool = False, path: str = "", timeout_s: int = 900) -> str:
         """Run a command in the folder and return its output. It must succeed, or fail if `fails`.
 
-        `path` is put before PATH; by default it is the folder of this Python's programs.
+        `path` is put before PATH; by default it is the folders of the workspace's and this Python's programs.
         """
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC_"))
         }
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the copy of the sources is compiled once
+        own = f"{self.folder / '.venv/bin'}{os.pathsep}{PROGRAMS}"
         environment |= {
-            "PATH": f"{path or PROGRAMS}{os.pathsep}{environment['PATH'].replace(str(PROGRAMS), '')}",
+            "PATH": os.pathsep.join([path or own, environment["PATH"].replace(str(PROGRAMS), "")]),
             "PYTHONPATH": "",
             "DVC_NO_ANALYTICS": "1",
             "COLUMNS": "200",
@@ -136,8 +138,8 @@ def follow_recipe(folder: Path) -> Any:
     return yaml.safe_load(setting)
 
 
-def copy_repository(folder: Path) -> Workspace:
-    """Copy the repository's files into `folder`."""
+def copy_repository(folder: Path, python: Path | None = None) -> Workspace:
+    """Copy the repository's files into `folder`, with this environment, or one of a `python` alone."""
     for name in COPIED:
         source, target = REPOSITORY / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +150,11 @@ def copy_repository(folder: Path) -> Workspace:
     shutil.copytree(
         REPOSITORY / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "config.local")
     )
-    (folder / ".venv").symlink_to(sys.prefix)
+    if python is None:
+        (folder / ".venv").symlink_to(sys.prefix)
+    else:
+        (folder / ".venv/bin").mkdir(parents=True)
+        (folder / ".venv/bin/python").symlink_to(python)
     return Workspace(folder)
 
 
@@ -164,22 +170,29 @@ def commit(workspace: Workspace) -> None:
         workspace.run(*command)
 
 
-def make_workspace(folder: Path) -> Workspace:
+def make_workspace(folder: Path, python: Path | None = None) -> Workspace:
     """Copy the repository, set small parameters, and commit.
 
     The POS tagger gets the encoder of CONTRIBUTING.md's recipe.
     """
-    workspace = copy_repository(folder)
+    workspace = copy_repository(folder, python)
     workspace.change(SMALL | {"pos.encoder": follow_recipe(folder)})
     commit(workspace)
     return workspace
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace in which `dvc repro` has run, started by its path without an active environment."""
-    workspace = make_workspace(tmp_path_factory.mktemp("workspace"))
+def small_run(tmp_path_factory: pytest.TempPathFactory, warm: Path) -> Workspace:
+    """A workspace in which `dvc repro` has run, started by its path without an active environment.
+
+    The stages of POS and NER's evaluation run in the warm Python, the others in a new one.
+    """
     without_packages = tmp_path_factory.mktemp("bin")
+    python = without_packages / "python-of-task"
+    choice = f'*" pos"|*"evaluate ner") exec {warm} "$@";; *) exec {sys.executable} "$@";;'
+    python.write_text(f'#!/bin/sh\ncase "$*" in {choice} esac\n', encoding="utf-8")
+    python.chmod(0o755)
+    workspace = make_workspace(tmp_path_factory.mktemp("workspace"), python)
     (without_packages / "python").symlink_to(getattr(sys, "_base_executable", "/usr/bin/python3"))
     workspace.output = workspace.run(str(PROGRAMS / "dvc"), "repro", path=str(without_packages))
     return workspace

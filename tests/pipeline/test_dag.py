@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from contextlib import contextmanager
 
 import mlflow
@@ -351,6 +352,7 @@ def test_two_queued_experiments_at_once_are_compared_with_the_first_run_which_is
     cache = small_run.folder / ".dvc" / "cache"
     (clone / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {cache}\n", encoding="utf-8")
     monkeypatch.chdir(clone)
+    monkeypatch.setattr(sys, "executable", str(small_run.folder / ".venv/bin/python"))
     assert main(["reproduce", run_id[:12]]) == 0
     output = capfd.readouterr().out
     assert "data: from DVC's cache or remote" in output

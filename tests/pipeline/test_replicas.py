@@ -44,13 +44,13 @@ def expected(data):
 
 
 @pytest.fixture
-def start(data, tmp_path):
+def start(data, tmp_path, warm):
     """Start the script; what still runs when the test ends is killed."""
     started = []
 
     def start(strategy, *arguments, **environment):
         process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), strategy, str(data), str(tmp_path), *arguments],
+            [str(warm), str(SCRIPT), strategy, str(data), str(tmp_path), *arguments],
             env={**os.environ, "PYTHONPATH": str(SOURCE), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

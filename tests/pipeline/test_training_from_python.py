@@ -32,7 +32,7 @@ def values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
     params["corpus"]["files"] |= {"columns": ["token", "upos", "ner"], "separator": "tab"}
     params["corpus"]["name"] = "files"
     params["tasks"], params["device"] = ["ner"], "cpu"
-    params["ner"]["encoder"] = ENCODERS["bilstm"]
+    params["ner"] |= {"encoder": ENCODERS["none"], "head": {"type": "softmax", "label_smoothing": 0.0}}
     for section, changes in SMALL.items():
         params["ner"][section] |= changes
     return params

@@ -42,7 +42,7 @@ def test_two_trainings_in_mixed_precision_without_auxiliary_columns_are_equal(
         task, encoder=encoder, head={"type": head}, auxiliary={"columns": []}, training=precision
     )
     prepare(repository, task, section)
-    params = load_params().model_copy(update={task: section})
+    params = load_params().model_copy(update={"sections": {task: section}})
     first, second = (verifying.train_once(task, params=params, epochs=1) for _ in range(2))
     assert len(first["weights"]) > 10
     # In one process, Keras numbers the layers on.
@@ -71,8 +71,9 @@ def test_a_difference_is_shown(
 
 
 def test_missing_data_and_a_failed_training_are_errors(
-    repository: Path, capsys: pytest.CaptureFixture[str]
+    repository: Path, warm: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(sys, "executable", str(warm))
     assert main(["verify", "pos"]) == 1
     assert "remedy: dvc repro prepare@pos" in capsys.readouterr().err
     with pytest.raises(verifying.SeqlabError, match=r"pos: a training failed\n  received: .*"):

@@ -10,8 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from conftest import commit, copy_repository
 
 
-def test_the_walk(tmp_path: Path) -> None:
-    workspace = copy_repository(tmp_path)
+def test_the_walk(tmp_path: Path, warm: Path) -> None:
+    workspace = copy_repository(tmp_path, warm)
     commit(workspace)
     output = workspace.run("sh", "examples/walk.sh")
     assert "texts/columns/train.conll: 240 sentences" in output

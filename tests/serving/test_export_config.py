@@ -68,7 +68,7 @@ def test_json_that_is_no_object_raises(tmp_path: Path) -> None:
 
 def test_another_task_raises(tmp_path: Path) -> None:
     with pytest.raises(
-        SeqlabError, match=r"for another task[\s\S]*expected: pos[\s\S]*received: ner[\s\S]*--task ner"
+        SeqlabError, match=r"belongs to another task[\s\S]*expected: pos[\s\S]*received: ner[\s\S]*--task ner"
     ):
         read_export_config(write(tmp_path), task="pos")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from seqlab.serving.export_config import FORMAT_VERSION, READABLE_VERSIONS
 from seqlab.serving.tagging.onnx_tagger import OnnxTagger
@@ -19,7 +21,10 @@ TEXTS = ["Marie Curie was born in Warsaw.", "one"]
 
 @pytest.mark.parametrize("version", READABLE_VERSIONS)
 @pytest.mark.parametrize("load", [OnnxTagger, SavedModelTagger])
-def test_an_old_export_tags_as_it_did(version: int, load: type, tmp_path: Path) -> None:
+def test_an_old_export_tags_as_it_did(
+    version: int, load: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tf.saved_model, "load", cache(tf.saved_model.load))
     shutil.unpack_archive(FIXTURES / f"export_{version}.tar.xz", tmp_path)
     tagger = load(tmp_path / "export", tag_scheme="BIOES")
     assert tagger.config["format_version"] == version

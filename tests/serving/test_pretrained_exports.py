@@ -158,9 +158,8 @@ def tag_by_onnx(folder, monkeypatch):
     return onnx_tagger.OnnxTagger(folder).tag_tokens(tokens, np.array([len(s) for s in TOKENS]))
 
 
-@pytest.mark.parametrize("options", [{}, OTHER])
-def test_saved_model_and_tag_agree_with_the_tagger_from_strings(options, tmp_path, monkeypatch):
-    tagger = make_tagger(**options)
+def test_saved_model_and_tag_agree_with_the_tagger_from_strings(tmp_path, monkeypatch):
+    tagger = make_tagger(**OTHER)
     tags = Vocabulary(TAGS["pos"])
     rules = piece_rules(tokenizer())
     settings = {"encoder": encoder(), "tags": tags, "spans": False, "pieces": rules, **WINDOW}

@@ -109,7 +109,7 @@ def test_the_trials_are_runs_below_the_sweeps_run(repository, make_sweep, capsys
         run = client.get_run(trial.run_id)
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
         assert run.data.tags["mlflow.source.name"] == "seqlab sweep"
-        assert run.data.params["encoder.units"] == "8"
+        assert run.data.params["embedder.token_embedding_dim"] == "8"
         assert float(run.data.params["training.learning_rate"]) in trial.values.values()
         assert run.info.run_name.startswith(f"lr-{trial.number} learning_rate=0.00")
         assert {file.path for file in client.list_artifacts(trial.run_id)} >= {"git.patch", "training.json"}

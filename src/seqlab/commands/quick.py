@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import shutil
@@ -70,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         os.environ[PLAIN_GRAPHS] = "1"
+        gc.disable()  # tracing makes many objects, and the collector searches all of them again and again
         if copied:  # the stages take folders of the repository alone
             shutil.copytree(copied, folder / "data" / "encoders" / copied.name)
         with chdir(folder):
@@ -82,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
                 print(f"{name} took {time.monotonic() - started:.1f} s", flush=True)
     finally:
         os.environ.pop(PLAIN_GRAPHS, None)
+        gc.enable()
         if args.folder is None:
             shutil.rmtree(folder, ignore_errors=True)
     print(f"\nall stages work{f'; the results are in {folder}' if args.folder else ''}")

@@ -119,7 +119,10 @@ class Tagger(keras.Model):
         return ops.zeros((*shape, self.head.num_tags))
 
     def mean_loss(self, totals: list[Tensor], weights: list[Tensor]) -> Tensor:
-        """Return the heads' loss of a batch; a replica's part, from its totals and the batch's weights."""
+        """Return the loss of a batch from the results of `loss_sums`.
+
+        A replica's totals with the weights of the whole batch give the replica's part of the loss.
+        """
         return ops.divide_no_nan(totals[0], weights[0])
 
     def decode(self, features: dict[str, Tensor]) -> Tensor:
@@ -147,11 +150,11 @@ class Tagger(keras.Model):
         return self._decode_logits(logits, mask)
 
     def make_train_function(self, force: bool = False) -> Callable[..., Any]:
-        """Return the training step; on TensorFlow in graph mode one graph, or one per batch shape under XLA.
+        """Return the training step. On TensorFlow it is one graph, or one per batch shape under XLA.
 
-        Keras's own step waits for the device, returns a running mean, and is traced up to three times, of
-        which XLA compiles each new shape. Under a tf.distribute strategy it weighs every replica alike,
-        however few tokens it has, and on several machines it fails.
+        It replaces Keras's own step, which waits for the device, returns a running mean, and is traced up to
+        three times. Under a tf.distribute strategy, Keras's step weighs every replica alike, whatever its
+        number of tokens, and it fails on several machines.
         """
         if keras.backend.backend() != "tensorflow":
             return super().make_train_function(force)

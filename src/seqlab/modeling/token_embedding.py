@@ -33,8 +33,8 @@ class TokenEmbedding(ConfiguredLayer):
         vocabulary_size: rows of both tables, including padding and unknown.
         embedding_dim: D.
         token_dropout: probability, at least 0 and below 1, that a real id is replaced in training.
-        frozen_size: the number of last ids whose vectors are in a table of their own, which no training
-            changes and for which no optimizer keeps a state: word vectors of tokens that train does not have.
+        frozen_size: the number of ids at the end whose vectors are in a second table, which is never trained
+            and has no optimizer state: word vectors of tokens that do not occur in train.
         trainable: False freezes the first table, too.
     """
 

@@ -11,6 +11,7 @@ without it.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -188,9 +189,12 @@ def main(folder: str, *forms: str) -> None:
 if __name__ == "__main__":
     if SEQLAB_FORM not in sys.argv:
         sys.modules["seqlab"] = None  # type: ignore[assignment]  # importing it from here on raises
+    gc.disable()  # imports make no garbage worth the search
     for form in sys.argv[1:]:
         library = importlib.import_module(IMPORTS[form])
         if IMPORTS[form] == "tensorflow" and PLAIN_GRAPHS in os.environ:
             library.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    gc.freeze()
+    gc.enable()
     if line := sys.stdin.readline():
         main(*json.loads(line))

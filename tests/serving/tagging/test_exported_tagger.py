@@ -52,5 +52,5 @@ def test_quantised_weights_need_the_onnx_form(without_onnx: Path) -> None:
 
 def test_an_export_of_another_task_raises(without_onnx: Path) -> None:
     for directory in (without_onnx, tiny_export("ner")):
-        with pytest.raises(SeqlabError, match="for another task"):
+        with pytest.raises(SeqlabError, match="belongs to another task"):
             load_exported_tagger(directory, task="pos")
