@@ -3,7 +3,7 @@
     python tests/faults/queue_ten.py --rounds 10 --target evaluate@pos
 
 Each round queues two seeds in a copy of the repository, runs them with `dvc exp run --run-all --jobs 2`,
-and waits until the workers have ended, as docs/troubleshooting.md says. Both must have succeeded, with an
+and waits until the workers have ended (docs/troubleshooting.md says why). Both must have succeeded, with an
 MLflow run that is finished, an experiment in Git, and scores. Not run by pytest.
 """
 

@@ -79,5 +79,5 @@ def test_a_machine_with_other_data_than_the_chief_is_an_error(monkeypatch):
     replicas = Replicas()
     replicas.require_equal(corpus="aa", parameters="bb")
     monkeypatch.setattr(replicas, "from_chief", lambda values: {name: v + 1 for name, v in values.items()})
-    with pytest.raises(SeqlabError, match=r"another corpus than the chief\n  remedy: give all machines"):
+    with pytest.raises(SeqlabError, match=r"does not have the chief's corpus\n  remedy: give all machines"):
         replicas.require_equal(corpus="aa")
