@@ -10,6 +10,7 @@ traceback, and leave no partial output. Not run by pytest: `tests/pipeline/test_
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -33,8 +34,12 @@ CHANGES = {"tasks": [TASK], f"{TASK}.training.epochs": 3, f"{TASK}.training.chec
 
 
 def main() -> int:
-    if len(sys.argv) == 2:
-        play(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("disk", type=Path, nargs="?", help="set by the script itself in its namespace")
+    if disk := parser.parse_args().disk:
+        play(disk)
         return 0
     with tempfile.TemporaryDirectory() as folder:
         for options in (["--mount"], ["--user", "--map-root-user", "--mount"]):
