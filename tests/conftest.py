@@ -70,7 +70,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def warm() -> Iterator[Path]:
-    """A `python` that has imported TensorFlow, Keras and MLflow; see `warm_python` for what it is not for."""
+    """A `python` that has imported TensorFlow, Keras and MLflow; `warm_python` states its limits."""
     with (
         tempfile.TemporaryDirectory(prefix="warm-") as folder,  # tmp_path is too long for sockets
         warm_python(Path(folder), {**SETTINGS, "TF_CPP_MIN_LOG_LEVEL": "3"}) as python,
@@ -111,8 +111,9 @@ def _memory_as_before() -> None:
     """Free the graphs of the last test file, so that a process stays below 3 GB.
 
     TensorFlow registers the function of every traced `tf.custom_gradient`, and with it the graph, until
-    the process ends. What is alive between two files are libraries, above all: once frozen, they are not
-    searched for garbage again, which takes 0.4 s. At the end of a file, its last fixtures are still alive.
+    the process ends. This runs before a file, because at the end of the last one its fixtures are still
+    alive. The remaining objects, mostly of libraries, are frozen: a later search for garbage, which takes
+    0.4 s with them, leaves them out.
     """
     if "tensorflow" in sys.modules:
         from tensorflow.python.framework import ops

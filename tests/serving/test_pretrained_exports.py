@@ -158,8 +158,9 @@ def tag_by_onnx(folder, monkeypatch):
     return onnx_tagger.OnnxTagger(folder).tag_tokens(tokens, np.array([len(s) for s in TOKENS]))
 
 
-def test_saved_model_and_tag_agree_with_the_tagger_from_strings(tmp_path, monkeypatch):
-    tagger = make_tagger(**OTHER)
+@pytest.mark.parametrize("options", [{}, OTHER])
+def test_saved_model_and_tag_agree_with_the_tagger_from_strings(options, tmp_path, monkeypatch):
+    tagger = make_tagger(**options)
     tags = Vocabulary(TAGS["pos"])
     rules = piece_rules(tokenizer())
     settings = {"encoder": encoder(), "tags": tags, "spans": False, "pieces": rules, **WINDOW}

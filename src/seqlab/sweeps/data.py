@@ -23,7 +23,7 @@ def downloads_folder(root: Path) -> Path:
 def data_key(params: Params, task: str) -> str:
     """Return a hash of the parameters and the local files that a task's prepared data depends on.
 
-    Of a file, its size and its time of change count, so that a sweep that goes on notices a corrected corpus.
+    A file counts by its size and modification time, so that a continued sweep notices a corrected corpus.
     """
     embedder, files = params.task(task).embedder, params.corpus.files
     sources = [embedder.vectors, embedder.pretrained.source]
@@ -53,8 +53,8 @@ def prepare_data(folder: Path, params: Params, task: str, *, downloads: Path) ->
 
 def _file_states(path: Path) -> list[tuple[str, int, int]]:
     """Return name, size and time of change of a file, or of each file in a folder, if it exists."""
-    found = (state for state in (path, *path.rglob("*")) if state.is_file())
-    return sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in found)
+    files = ((file, file.stat()) for file in (path, *path.rglob("*")) if file.is_file())
+    return sorted((str(file), state.st_size, state.st_mtime_ns) for file, state in files)
 
 
 def pack(folder: Path) -> bytes:
