@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from seqlab.batching.encoding import EncodedSplit, FeatureEncoder, read_encoded_split, write_encoded_split
 from seqlab.batching.vocabulary import Vocabulary

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from distinct_types import characters_of, fitted
 
 from seqlab.batching.auxiliary import AuxiliaryColumn
 from seqlab.batching.buckets import Bucket, cut_windows
@@ -152,15 +153,33 @@ def test_characters_of_the_distinct_types_are_those_of_the_tokens(split, windows
     plain = collect(make(split, windows))
     distinct = collect(make(split, windows, distinct_types=True))
     for (expected, *labels), (features, *same_labels) in zip(plain, distinct, strict=True):
-        table, rows = features["char_ids"], features["char_rows"]
-        assert (table.dtype, rows.dtype) == (np.int32, np.int32)
-        assert not table[0].any(), "row 0 is padding"
-        assert len(table) % 64 == 0
-        np.testing.assert_array_equal(table[rows], expected["char_ids"])
+        short, long = features["char_ids"], features["long_char_ids"]
+        assert (short.dtype, long.dtype, features["char_rows"].dtype) == (np.int32,) * 3
+        assert not short[0].any(), "row 0 is padding"
+        assert (len(short) % 64, len(long) % 16) == (0, 0)
+        characters = characters_of(features)
+        np.testing.assert_array_equal(characters, fitted(expected["char_ids"], characters.shape[2]))
         for name in ("token_ids", "shape_ids"):
             np.testing.assert_array_equal(features[name], expected[name])
         for label, same in zip(labels, same_labels, strict=True):
             np.testing.assert_array_equal(label, same)
+
+
+def test_long_types_are_apart(make_split):
+    split = make_split([22])
+    characters = np.where(np.arange(20) < np.arange(23)[:, None], 1, 0).astype(np.int32)  # type n has n
+    split = replace(split, features=split.features | {"char_ids": characters})
+    windows = cut_windows(split.offsets, max_length=22)
+    ((features, *_),) = collect(evaluation(split, windows, buckets=[Bucket(22, 1)], distinct_types=True))
+    assert features["char_ids"].shape == (64, 8)
+    assert features["long_char_ids"].shape == (16, 20)
+    np.testing.assert_array_equal(characters_of(features), characters[split.type_ids][None])
+    ((features, *_),) = collect(
+        evaluation(
+            split, cut_windows(split.offsets, max_length=10), buckets=[Bucket(10, 1)], distinct_types=True
+        )
+    )[:1]
+    assert features["long_char_ids"].shape == (16, 12), "the longest of the batch, rounded up"
 
 
 def test_each_type_is_encoded_once(make_split):

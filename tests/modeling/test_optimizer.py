@@ -97,6 +97,27 @@ def test_the_fused_update_is_the_update_of_keras(graph):
         np.testing.assert_allclose(value, expected, rtol=2e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_long_average_takes_the_weights_of_every_nth_step(graph):
+    optimizer = make_optimizer(learning_rate=0.1, warmup_steps=0, total_steps=99, averaged_steps=50)
+    assert optimizer.averaged_every == 3
+    variable = keras.Variable([1.0])
+    optimizer.build([variable])
+
+    def step(gradient):
+        optimizer.apply([gradient], [variable])
+
+    step = tf.function(step) if graph else step
+    expected = None
+    for number in range(8):
+        step(tf.constant([0.5]))
+        if number % 3 == 0:
+            weight = np.array(variable)
+            expected = weight if expected is None else 0.94 * expected + 0.06 * weight
+        (average,) = optimizer._model_variables_moving_average
+        np.testing.assert_allclose(np.array(average), expected, rtol=1e-6)
+
+
 def test_loss_scaling_keeps_the_average_of_the_weights():
     optimizer = make_optimizer(
         learning_rate=0.1, warmup_steps=0, total_steps=9, averaged_steps=4, loss_scaling=True

@@ -15,8 +15,11 @@ from seqlab.batching.pieces import PieceGatherer
 from seqlab.batching.planning import FILLING, PlannedBatch
 from seqlab.tags import UNKNOWN_ID
 
-_ROUNDED_TO = 64
+_TYPES_ROUNDED_TO = 64
+_LONG_TYPES_ROUNDED_TO = 16
 _LENGTH_ROUNDED_TO = 4
+_SHORT_TYPE = 8
+"""Characters that most types do not exceed, so that most of the character encoder's input is not padding."""
 
 
 class GatheredBatch(NamedTuple):
@@ -54,10 +57,11 @@ class BatchGatherer:
         split: the encoded sentences.
         windows: the rows.
         auxiliary: the split's auxiliary columns.
-        distinct_types: whether `char_ids` contains each type of the batch once, int32 (U, C), with
-            `char_rows`, int32 (B, T), the row of each token in it; row 0 is padding. Characters are then
-            encoded once per type. U is rounded up, so that there are few shapes. Otherwise `char_ids` is
-            int32 (B, T, C), and every shape is static.
+        distinct_types: whether the batch contains the characters of each type once: `char_ids`, int32 (U, 8),
+            has the types of at most 8 characters, and `long_char_ids`, int32 (L, C), the others; `char_rows`,
+            int32 (B, T), has the row of each token in both, one after the other; row 0 is padding. Characters
+            are then encoded once per type. U, L and C are rounded up, so that there are few shapes. Otherwise
+            `char_ids` is int32 (B, T, C), and every shape is static.
 
     If the split has pieces, the length of a planned batch is in pieces; see `PieceGatherer.gather` for the
     features. A row that would have too many pieces with other mentions keeps its own.
@@ -142,9 +146,19 @@ class BatchGatherer:
         if not self._distinct_types:
             return {**features, "char_ids": self._features["char_ids"][types]}
         distinct, rows = np.unique(np.append(types, 0), return_inverse=True)
-        distinct = np.pad(distinct, (0, -len(distinct) % _ROUNDED_TO))
+        is_long = self._features["char_ids"][distinct, _SHORT_TYPE:].any(axis=1)
+        short = _rounded_up(distinct[~is_long], _TYPES_ROUNDED_TO)
+        row_of = np.where(is_long, len(short) + np.cumsum(is_long), np.cumsum(~is_long)) - 1
+        long_ids = self._features["char_ids"][_rounded_up(distinct[is_long], _LONG_TYPES_ROUNDED_TO)]
+        length = int(np.count_nonzero(long_ids, axis=1).max(initial=1))
         return {
             **features,
-            "char_ids": self._features["char_ids"][distinct],
-            "char_rows": rows[:-1].reshape(types.shape).astype(np.int32),
+            "char_ids": self._features["char_ids"][short, :_SHORT_TYPE],
+            "long_char_ids": long_ids[:, : length + -length % _LENGTH_ROUNDED_TO],
+            "char_rows": row_of[rows[:-1]].reshape(types.shape).astype(np.int32),
         }
+
+
+def _rounded_up(types: np.ndarray, multiple: int) -> np.ndarray:
+    """Append type 0 to one or more types, or to none, until their number is a positive multiple."""
+    return np.pad(types, (0, -len(types) % multiple if len(types) else multiple))

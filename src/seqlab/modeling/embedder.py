@@ -24,8 +24,8 @@ class TokenFeatureEmbedder(ConfiguredLayer):
     Each of them can be left out.
 
     Shapes: the features of the batch contract, int (B, T) or (B, T, C) -> float (B, T, D). If there are
-    `char_rows` (B, T), `char_ids` (U, C) contains the characters of the distinct types, which are then
-    encoded once each.
+    `char_rows` (B, T), `char_ids` (U, C1) and, if present, `long_char_ids` (L, C2) contain the characters of
+    the distinct types, which are then encoded once each.
 
     Mask: bool (B, T), True = a real token; passed on unchanged, and computed as `token_ids != 0` if none is
     given. Padding gets zeros.
@@ -151,8 +151,12 @@ class TokenFeatureEmbedder(ConfiguredLayer):
         assert self.character_encoder is not None
         if "char_rows" not in features:
             return self.character_encoder(features["char_ids"], training=training)
-        by_type = self.character_encoder(features["char_ids"][None], training=training)[0]
-        return ops.take(by_type, features["char_rows"], axis=0)
+        by_type = [
+            self.character_encoder(features[name][None], training=training)[0]
+            for name in ("char_ids", "long_char_ids")
+            if name in features
+        ]
+        return ops.take(ops.concatenate(by_type, axis=0), features["char_rows"], axis=0)
 
     def compute_mask(self, features: dict[str, Tensor], mask: Any = None) -> Tensor:
         # Without a mask, Keras passes a dict with None for each feature.

@@ -40,8 +40,8 @@ def accumulating_training_step(model: Any, *, parts: int) -> Callable[..., Any]:
 
     def step(features: Any, labels: Any, sample_weight: Any) -> Any:
         weights = model.loss_weights(labels, sample_weight)
-        # With `char_rows`, `char_ids` belongs to all rows.
-        shared = {"char_ids"} if "char_rows" in features else set()
+        # With `char_rows`, the characters belong to all rows.
+        shared = {"char_ids", "long_char_ids"} if "char_rows" in features else set()
         loss, gradients = tf.zeros(()), [None] * len(model.trainable_variables)
         for part in range(parts):
             with tf.control_dependencies([gradient for gradient in gradients if gradient is not None]):

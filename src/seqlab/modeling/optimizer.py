@@ -46,7 +46,9 @@ def make_optimizer(
         weight_decay: decoupled weight decay per step, multiplied by the learning rate.
         clip_norm: maximum global norm of the gradients, or None.
         averaged_steps: number of steps that an exponential moving average of the weights covers, with
-            momentum `1 - 1 / averaged_steps` (Polyak and Juditsky 1992); 0 or 1 for none.
+            momentum `1 - 1 / averaged_steps` (Polyak and Juditsky 1992); 0 or 1 for none. On TensorFlow, if
+            there are many, the average takes the weights of every n-th step, n = `averaged_steps // 16`, with
+            momentum `1 - n / averaged_steps`.
         loss_scaling: whether to scale the loss dynamically, so that float16 gradients do not underflow.
         rates: learning rates by the path of the variable; other variables have that of the schedule.
     """
@@ -58,14 +60,16 @@ def make_optimizer(
         warmup_steps=warmup_steps,
     )
     is_fused = keras.backend.backend() == "tensorflow"
+    every = max(averaged_steps // 16, 1) if is_fused else 1
     optimizer = (FusedAdamW if is_fused else RatedAdamW)(
         learning_rate=schedule,
         weight_decay=weight_decay,
         global_clipnorm=clip_norm,
         beta_2=0.98,
         use_ema=averaged_steps > 1,
-        ema_momentum=1 - 1 / max(averaged_steps, 2),
+        ema_momentum=1 - every / max(averaged_steps, 2),
     )
+    optimizer.averaged_every = every
     optimizer.rates = dict(rates or {})
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "embeddings", "scale"])
     return keras.optimizers.LossScaleOptimizer(optimizer) if loss_scaling else optimizer
@@ -76,9 +80,11 @@ class RatedAdamW(keras.optimizers.AdamW):
 
     Attributes:
         rates: by the path of the variable; other variables have the learning rate of the schedule.
+        averaged_every: number of steps from one update of the moving average to the next; 1 unless fused.
     """
 
     rates: Mapping[str, VariableRate] = {}
+    averaged_every = 1
 
     def rate_of(self, variable: Any, learning_rate: Any) -> Any:
         """Return the learning rate of a variable, from that of the schedule."""
@@ -179,11 +185,19 @@ class FusedAdamW(RatedAdamW):
             return
         import tensorflow as tf
 
-        is_first = tf.equal(self.iterations.value, 0)
-        for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
+        def update() -> None:
+            is_first = tf.equal(self.iterations.value, 0)
             weight = tf.where(is_first, 1.0, 1.0 - self.ema_momentum)
-            tf.raw_ops.ResourceApplyGradientDescent(
-                var=average.value.handle,
-                alpha=tf.cast(weight, variable.dtype),
-                delta=tf.subtract(average.value, variable.value),
-            )
+            for variable, average in zip(
+                trainable_variables, self._model_variables_moving_average, strict=True
+            ):
+                tf.raw_ops.ResourceApplyGradientDescent(
+                    var=average.value.handle,
+                    alpha=tf.cast(weight, variable.dtype),
+                    delta=tf.subtract(average.value, variable.value),
+                )
+
+        if self.averaged_every == 1:
+            update()
+        else:
+            tf.cond(tf.equal(self.iterations.value % self.averaged_every, 0), update, lambda: None)

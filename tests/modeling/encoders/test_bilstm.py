@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from unittest import mock
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from layer_checks import as_array, call, feature_inputs
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -33,6 +35,19 @@ def test_equals_reading_each_sentence_alone():
         for layer in encoder.recurrent_layers:
             x = layer(x)
         assert_allclose(output[row, :length], as_array(x)[0], atol=1e-6)
+
+
+def test_nan_at_padding_reaches_neither_output_nor_gradient():
+    inputs = feature_inputs(3, 6)
+    encoder = BiLSTMEncoder(num_layers=2, units=3)
+    expected = as_array(call(encoder, inputs))
+    x = tf.Variable(np.where(inputs.mask[..., None], inputs.x, np.nan))
+    with tf.GradientTape() as tape:
+        output = encoder(x, mask=inputs.mask)
+        loss = tf.reduce_sum(output**2)
+    assert_array_equal(as_array(output), expected)
+    for gradient in tape.gradient(loss, [x, *(weight.value for weight in encoder.trainable_variables)]):
+        assert np.isfinite(gradient).all()
 
 
 def test_no_fully_padded_row_reaches_a_recurrent_layer(cudnn):

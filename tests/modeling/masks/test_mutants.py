@@ -86,8 +86,8 @@ EQUIVALENT = {
         "BiLSTMEncoder._call_cudnn: readable = None if mask is None else mask",
         "CharacterBiLSTM.encode: return self.recurrent_layer(vectors, mask=real, training=training)",
     ],
-    "a state at padding is not read: the forward direction comes to it after the last real token": [
-        "_read_both_ways: return ops.concatenate([states(layer.forward_layer, x, all_true(mask)), ops.flip(backward, axis=0)], axis=-1)",
+    "check_masks compares no gradients; test_recurrence.py compares this one with Keras's": [
+        "_recurrence: cell_gradient = cell_gradient * all_true(real)[time]",
     ],
     "lstm_states ignores inputs at padding; this keeps NaN out of the gradient of the kernel": [
         "BiLSTMEncoder.call: x = ops.transpose(zero_padding(x, all_true(mask)), (1, 0, 2))",

@@ -80,11 +80,7 @@ class BiLSTMEncoder(ConfiguredLayer):
 
 def _read_both_ways(layer: keras.layers.Bidirectional, x: Tensor, mask: Tensor | None) -> Tensor:
     """Return the states of both directions: float (T, B, D) and bool (T, B) -> float (T, B, 2 * units)."""
-
-    def states(lstm: keras.layers.LSTM, x: Tensor, mask: Tensor | None) -> Tensor:
-        cell = lstm.cell
-        return lstm_states(ops.matmul(x, cell.kernel) + cell.bias, cell.recurrent_kernel, mask)
-
-    backward_mask = None if mask is None else ops.flip(mask, axis=0)
-    backward = states(layer.backward_layer, ops.flip(x, axis=0), backward_mask)
-    return ops.concatenate([states(layer.forward_layer, x, mask), ops.flip(backward, axis=0)], axis=-1)
+    # Read forwards, padding comes after all real tokens and cannot change their states.
+    forward = lstm_states(x, layer.forward_layer.cell, None)
+    backward = lstm_states(x, layer.backward_layer.cell, mask, backwards=True)
+    return ops.concatenate([forward, backward], axis=-1)

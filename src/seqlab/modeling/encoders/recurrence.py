@@ -2,91 +2,110 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras import ops
 
-from seqlab.modeling.masks.masked_ops import MASKED_SCORE, Tensor
+from seqlab.modeling.masks.masked_ops import Tensor
 
 
-def lstm_states(inputs: Tensor, recurrent_kernel: Tensor, mask: Tensor | None) -> Tensor:
+def lstm_states(
+    x: Tensor, cell: keras.layers.LSTMCell, mask: Tensor | None, *, backwards: bool = False
+) -> Tensor:
     """Return the hidden states of an LSTM (Hochreiter and Schmidhuber 1997, with forget gates).
 
-    With `z_t = inputs_t + h_(t-1) U`, split into i, f, g and o:
+    With `z_t = x_t W + h_(t-1) U + b`, split into i, f, g and o:
     `c_t = sigmoid(f) c_(t-1) + sigmoid(i) tanh(g)` and `h_t = sigmoid(o) tanh(c_t)`.
 
-    Where the mask is False the input and forget gates are 0, so the state is exactly 0, whatever the inputs
-    are. The gradient is written out (backpropagation through time): the loop contains one matrix product per
-    step and direction, and everything that does not depend on the previous step, the gradient of U included,
-    is computed once for all steps.
+    Where the mask is False, the state is exactly 0, whatever finite value x has. The gradient is written out
+    (backpropagation through time): each step reads and writes what stays in the processor's cache, and the
+    products with W, and the gradients of W and U, are computed once for all steps. The loops compute in
+    float32.
 
     Args:
-        inputs: float (T, B, 4 * units), the products of the tokens with the kernel, plus the bias.
-        recurrent_kernel: float (units, 4 * units), U.
+        x: float (T, B, D), the tokens.
+        cell: built; has W, U and b.
         mask: bool (T, B), True = a real token, or None.
+        backwards: read from the last token to the first.
 
     Returns:
-        float (T, B, units), 0 where the mask is False.
+        float (T, B, units), in the order of x, 0 where the mask is False.
     """
-    units = recurrent_kernel.shape[0]
-    if mask is not None:
-        closed = ops.where(ops.arange(4 * units) < 2 * units, ops.cast(MASKED_SCORE, inputs.dtype), 0)
-        inputs = ops.where(ops.expand_dims(mask, -1), inputs, closed)
-    # TensorFlow wants a tensor here, not the variable, so that the gradient has no variables to account for.
-    return _recurrence(inputs, ops.reshape(recurrent_kernel, (units, 4 * units)))
+    # tanh(g) = 2 sigmoid(2 g) - 1: with g doubled in W, U and b, one sigmoid computes all four.
+    doubled = ops.repeat(ops.array([1.0, 1.0, 2.0, 1.0], x.dtype), cell.units)
+    inputs = ops.matmul(x, cell.kernel * doubled) + cell.bias * doubled
+    recurrent_kernel = ops.cast(cell.recurrent_kernel * doubled, "float32")
+    real = None if mask is None else ops.cast(ops.expand_dims(mask, -1), "float32")
+    states = _recurrence(real, backwards)(ops.cast(inputs, "float32"), recurrent_kernel)
+    return ops.cast(states, x.dtype)
 
 
-@ops.custom_gradient
-def _recurrence(inputs: Tensor, recurrent_kernel: Tensor) -> tuple[Tensor, Any]:
-    units = recurrent_kernel.shape[0]
+def _recurrence(real: Tensor | None, backwards: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return a differentiable function of the inputs (T, B, 4 * units) and of U, with g doubled in both.
 
-    def step(carry: tuple[Tensor, Tensor, Tensor], of_inputs: Tensor) -> tuple[Any, Any]:
-        _, cell, hidden = carry
-        gates = of_inputs + ops.matmul(hidden, recurrent_kernel)
-        i, f, g, o = _activate(gates)
-        cell = f * cell + i * g
-        state = gates, cell, o * ops.tanh(cell)
-        return state, state
+    Args:
+        real: float (T, B, 1), 1 for a real token and 0 for padding, or None.
+        backwards: whether to read from the last token to the first.
+    """
 
-    nothing = ops.zeros_like(inputs[0, :, :units])
-    first = ops.zeros_like(inputs[0]), nothing, nothing
-    _, (gates, cells, hidden) = ops.scan(step, first, inputs)
+    @ops.custom_gradient
+    def recurrence(inputs: Tensor, recurrent_kernel: Tensor) -> tuple[Tensor, Any]:
+        units = recurrent_kernel.shape[0]
+        times = ops.arange(ops.shape(inputs)[0])
 
-    def gradient(*args: Any, upstream: Any = None) -> tuple[Tensor, Tensor]:
-        if upstream is None:
-            (upstream,) = args
-        i, f, g, o = _activate(gates)
-        previous_cells = ops.concatenate([nothing[None], cells[:-1]], axis=0)
-        tanh_cells = ops.tanh(cells)
-        by_cell = [g * i * (1 - i), previous_cells * f * (1 - f), i * (1 - g * g)]
-        factors = [upstream, o * (1 - tanh_cells * tanh_cells), *by_cell, tanh_cells * o * (1 - o), f]
-        transposed = ops.transpose(recurrent_kernel)
+        # The loops index the arrays, which copies nothing; as `xs` of the scan they would be copied.
+        def step(carry: tuple[Tensor, Tensor, Tensor], time: Tensor) -> tuple[Any, Any]:
+            _, previous, hidden = carry
+            gates = ops.sigmoid(inputs[time] + ops.matmul(hidden, recurrent_kernel))
+            i, f, g, o = ops.split(gates, 4, axis=-1)
+            cell = f * previous + i * (g + g - 1)
+            if real is not None:
+                cell = cell * real[time]
+            hidden = o * ops.tanh(cell)
+            return (gates, cell, hidden), (gates, previous, hidden)
 
-        def step_back(carry: tuple[Tensor, Tensor, Tensor], of_step: Tensor) -> tuple[Any, Any]:
-            _, cell_gradient, hidden_gradient = carry
-            output, through_tanh, by_i, by_f, by_g, by_o, forget = ops.split(of_step, 7, axis=-1)
-            hidden_gradient = hidden_gradient + output
-            cell_gradient = cell_gradient + hidden_gradient * through_tanh
-            gate_gradients = ops.concatenate(
-                [cell_gradient * by_i, cell_gradient * by_f, cell_gradient * by_g, hidden_gradient * by_o],
-                axis=-1,
+        zeros = ops.zeros_like(inputs[0])
+        nothing = zeros[:, :units]
+        (_, last, _), (all_gates, cells_before, hidden) = ops.scan(
+            step, (zeros, nothing, nothing), times, reverse=backwards
+        )
+
+        def gradient(*args: Any, upstream: Any = None) -> tuple[Tensor, Tensor]:
+            if upstream is None:
+                (upstream,) = args
+            transposed = ops.transpose(recurrent_kernel)
+
+            def step_back(carry: tuple[Tensor, ...], time: Tensor) -> tuple[Any, Any]:
+                _, cell, cell_gradient, hidden_gradient = carry
+                gates, previous = all_gates[time], cells_before[time]
+                i, f, g, o = ops.split(gates, 4, axis=-1)
+                tanh_cell = ops.tanh(cell)
+                hidden_gradient = hidden_gradient + upstream[time]
+                cell_gradient = cell_gradient + hidden_gradient * o * (1 - tanh_cell * tanh_cell)
+                if real is not None:
+                    cell_gradient = cell_gradient * real[time]
+                by_gate = [
+                    cell_gradient * (g + g - 1),
+                    cell_gradient * previous,
+                    cell_gradient * (i + i),
+                    hidden_gradient * tanh_cell,
+                ]
+                of_inputs = ops.concatenate(by_gate, axis=-1) * (gates - gates * gates)
+                state = of_inputs, previous, cell_gradient * f, ops.matmul(of_inputs, transposed)
+                return state, state
+
+            _, (of_inputs, *_) = ops.scan(
+                step_back, (zeros, last, nothing, nothing), times, reverse=not backwards
             )
-            state = gate_gradients, cell_gradient * forget, ops.matmul(gate_gradients, transposed)
-            return state, state
+            earlier, later = (slice(1, None), slice(-1)) if backwards else (slice(-1), slice(1, None))
+            of_kernel = ops.matmul(
+                ops.transpose(ops.reshape(hidden[earlier], (-1, units))),
+                ops.reshape(of_inputs[later], (-1, 4 * units)),
+            )
+            return of_inputs, of_kernel
 
-        _, (gate_gradients, _, _) = ops.scan(
-            step_back, first, ops.concatenate(factors, axis=-1), reverse=True
-        )
-        previous_hidden = ops.concatenate([nothing[None], hidden[:-1]], axis=0)
-        kernel_gradient = ops.matmul(
-            ops.transpose(ops.reshape(previous_hidden, (-1, units))),
-            ops.reshape(gate_gradients, (-1, 4 * units)),
-        )
-        return gate_gradients, kernel_gradient
+        return hidden, gradient
 
-    return hidden, gradient
-
-
-def _activate(gates: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    i, f, g, o = ops.split(gates, 4, axis=-1)
-    return ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
+    return recurrence
