@@ -149,6 +149,12 @@ def test_the_rows_are_those_of_the_plan(split, windows):
 
 
 @pytest.mark.parametrize("make", [training, evaluation])
+def test_the_end_of_an_epoch_waits_for_no_tuning(split, windows, make):
+    """TensorFlow's tuning thread sleeps for 10, 20, 40, ... ms, and an epoch would end with its sleep."""
+    assert make(split, windows).options().autotune.enabled is False
+
+
+@pytest.mark.parametrize("make", [training, evaluation])
 def test_characters_of_the_distinct_types_are_those_of_the_tokens(split, windows, make):
     plain = collect(make(split, windows))
     distinct = collect(make(split, windows, distinct_types=True))

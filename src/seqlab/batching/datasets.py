@@ -99,4 +99,8 @@ def _dataset(
         element(PlannedBatch(3, np.array([FILLING]))),
     )
     elements = tf.data.Dataset.from_generator(lambda: map(element, plan()), output_signature=signature)
-    return elements.prefetch(PREFETCHED)
+    # There is nothing to tune, and the end of an epoch would wait for the tuning thread, which may sleep for
+    # as long as the epoch has taken.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return elements.prefetch(PREFETCHED).with_options(options)
