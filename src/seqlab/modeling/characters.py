@@ -17,7 +17,7 @@ from seqlab.modeling.masks.masked_ops import (
     masked_max,
     masked_softmax,
     with_first_position,
-    zero_padding,
+    zero_finite_padding,
 )
 from seqlab.tags import PADDING_ID
 
@@ -74,8 +74,8 @@ class CharacterEncoder(ConfiguredLayer):
         shape = ops.shape(character_ids)
         ids = ops.reshape(character_ids, (-1, shape[2]))
         real = ops.not_equal(ids, PADDING_ID)
-        encoded = self.encode(zero_padding(self.embedding(ids), real), real, training)
-        encoded = zero_padding(encoded, ops.any(real, axis=1))
+        encoded = self.encode(zero_finite_padding(self.embedding(ids), real), real, training)
+        encoded = zero_finite_padding(encoded, ops.any(real, axis=1))
         return ops.reshape(encoded, (shape[0], shape[1], self.output_dim))
 
     def compute_mask(self, character_ids: Tensor, previous_mask: Tensor | None = None) -> Tensor:
@@ -169,9 +169,9 @@ class CharacterAttentionPooling(CharacterEncoder):
         self.scores.build((None, None, self.units))
 
     def encode(self, vectors: Tensor, real: Tensor, training: bool) -> Tensor:
-        hidden = self.convolution(zero_padding(self._with_positions(vectors, real), real))
+        hidden = self.convolution(zero_finite_padding(self._with_positions(vectors, real), real))
         weights = masked_softmax(self.scores(hidden), ops.expand_dims(real, -1), axis=1)
-        weights = zero_padding(weights, real)
+        weights = zero_finite_padding(weights, real)
         shape = ops.shape(hidden)
         by_head = ops.reshape(hidden, (shape[0], shape[1], NUM_HEADS, self.units // NUM_HEADS))
         pooled = ops.sum(ops.expand_dims(weights, -1) * by_head, axis=1)

@@ -11,7 +11,7 @@ from keras import ops
 from seqlab.modeling.characters import CharacterAttentionPooling, CharacterBiLSTM, CharacterCNN
 from seqlab.modeling.configured_layer import ConfiguredLayer
 from seqlab.modeling.layers import Dropout
-from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_padding
+from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_finite_padding
 from seqlab.modeling.pretrained import PretrainedEmbedding
 from seqlab.modeling.token_embedding import ShapeOneHot, TokenEmbedding
 from seqlab.tags import PADDING_ID
@@ -134,7 +134,7 @@ class TokenFeatureEmbedder(ConfiguredLayer):
         if self.pretrained_encoder is not None:
             parts.append(self.pretrained_encoder(features, training=training))
         x = self.dropout_layer(ops.concatenate(parts, axis=-1), training=training)
-        return zero_padding(x, mask)
+        return zero_finite_padding(x, mask)
 
     def embed_types(self, features: dict[str, Tensor], *, training: bool | None = None) -> list[Tensor]:
         """Return the parts of the output that depend on a token alone, float (B, T, ...) each, in order."""

@@ -12,7 +12,7 @@ from keras import ops
 from seqlab.errors import SeqlabError
 from seqlab.extras import import_keras_hub
 from seqlab.modeling.configured_layer import ConfiguredLayer
-from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_padding
+from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_finite_padding
 
 _IGNORED_SETTINGS = ("name", "trainable", "dtype")
 _INPUTS = {"token_ids", "padding_mask", "segment_ids"}
@@ -126,7 +126,7 @@ class PretrainedEmbedding(ConfiguredLayer):
         starts, counts = features["piece_starts"], features["piece_counts"]
         vectors = self._mixed(self._encoded(features["piece_ids"], starts + counts, training))
         pooled = self._first(vectors, starts) if self.pooling == "first" else _mean(vectors, starts, counts)
-        return zero_padding(pooled, self.compute_mask(features))
+        return zero_finite_padding(pooled, self.compute_mask(features))
 
     def compute_mask(self, features: dict[str, Tensor], previous_mask: Any = None) -> Tensor:
         return ops.not_equal(features["piece_counts"], 0)

@@ -10,7 +10,7 @@ from keras import ops
 
 from seqlab.errors import SeqlabError
 from seqlab.modeling.configured_layer import ConfiguredLayer
-from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_padding
+from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_finite_padding
 from seqlab.tags import PADDING_ID, UNKNOWN_ID
 
 FROZEN_EMBEDDINGS = "frozen_embeddings"
@@ -107,7 +107,7 @@ class TokenEmbedding(ConfiguredLayer):
             dropped = ops.logical_and(real, draws < self.token_dropout)
             token_ids = ops.where(dropped, ops.cast(UNKNOWN_ID, token_ids.dtype), token_ids)
         vectors = self._look_up(token_ids)
-        return zero_padding(ops.cast(vectors, self.compute_dtype), real)
+        return zero_finite_padding(ops.cast(vectors, self.compute_dtype), real)
 
     def _look_up(self, token_ids: Tensor) -> Tensor:
         if not self.frozen_size:
@@ -150,7 +150,7 @@ class ShapeOneHot(ConfiguredLayer):
 
     def call(self, shape_ids: Tensor, mask: Tensor | None = None) -> Tensor:
         one_hot = ops.one_hot(shape_ids, self.vocabulary_size, dtype=self.compute_dtype)
-        return zero_padding(one_hot, self.compute_mask(shape_ids))
+        return zero_finite_padding(one_hot, self.compute_mask(shape_ids))
 
     def compute_mask(self, shape_ids: Tensor, previous_mask: Tensor | None = None) -> Tensor:
         return ops.not_equal(shape_ids, PADDING_ID)

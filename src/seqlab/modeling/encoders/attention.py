@@ -12,7 +12,7 @@ from seqlab.errors import SeqlabError
 from seqlab.modeling.configured_layer import ConfiguredLayer
 from seqlab.modeling.encoders.positions import sinusoids
 from seqlab.modeling.layers import Dropout
-from seqlab.modeling.masks.masked_ops import Shape, Tensor, masked_softmax, zero_padding
+from seqlab.modeling.masks.masked_ops import Shape, Tensor, masked_softmax, zero_finite_padding
 
 
 @keras.saving.register_keras_serializable(package="seqlab")
@@ -83,7 +83,7 @@ class SelfAttention(ConfiguredLayer):
         keys_mask = None if mask is None else ops.expand_dims(mask, (1, 2))
         weights = self.weight_dropout(masked_softmax(scores, keys_mask), training=training)
         context = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
-        return zero_padding(self.output_projection(ops.reshape(context, ops.shape(x))), mask)
+        return zero_finite_padding(self.output_projection(ops.reshape(context, ops.shape(x))), mask)
 
     def _project(self, x: Tensor) -> list[Tensor]:
         """Return queries, keys and values, (B, H, T, D / H), from one matrix product, faster than three."""

@@ -10,7 +10,13 @@ from keras import ops
 from seqlab.modeling.configured_layer import ConfiguredLayer
 from seqlab.modeling.encoders.recurrence import lstm_states
 from seqlab.modeling.layers import Dropout
-from seqlab.modeling.masks.masked_ops import Shape, Tensor, with_first_position, zero_padding
+from seqlab.modeling.masks.masked_ops import (
+    Shape,
+    Tensor,
+    with_first_position,
+    zero_finite_padding,
+    zero_padding,
+)
 
 
 @keras.saving.register_keras_serializable(package="seqlab")
@@ -59,13 +65,13 @@ class BiLSTMEncoder(ConfiguredLayer):
         by_time = None if mask is None else ops.transpose(mask)
         for layer, dropout in zip(self.recurrent_layers, self.dropouts, strict=True):
             x = dropout(_read_both_ways(layer, x, by_time), training=training)
-        return zero_padding(ops.transpose(x, (1, 0, 2)), mask)
+        return zero_finite_padding(ops.transpose(x, (1, 0, 2)), mask)
 
     def _call_cudnn(self, x: Tensor, mask: Tensor | None, training: bool) -> Tensor:
         readable = None if mask is None else with_first_position(mask)
         for layer, dropout in zip(self.recurrent_layers, self.dropouts, strict=True):
             x = dropout(layer(x, mask=readable, training=training), training=training)
-        return zero_padding(x, mask)
+        return zero_finite_padding(x, mask)
 
     def _uses_cudnn(self) -> bool:
         if keras.backend.backend() != "tensorflow":

@@ -10,7 +10,7 @@ from keras import ops
 
 from seqlab.errors import SeqlabError
 from seqlab.modeling.configured_layer import ConfiguredLayer
-from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_padding
+from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_finite_padding
 
 
 def sinusoids(length: int | Tensor, dim: int) -> tuple[Tensor, Tensor]:
@@ -83,7 +83,7 @@ class PositionEmbedding(ConfiguredLayer):
             )
         else:
             positions = self.positions[:length]
-        return zero_padding(x + ops.cast(positions, x.dtype), mask)
+        return zero_finite_padding(x + ops.cast(positions, x.dtype), mask)
 
     def compute_output_shape(
         self, input_shape: Shape

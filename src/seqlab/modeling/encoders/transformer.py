@@ -11,7 +11,7 @@ from seqlab.modeling.configured_layer import ConfiguredLayer
 from seqlab.modeling.encoders.attention import SelfAttention
 from seqlab.modeling.encoders.positions import PositionEmbedding
 from seqlab.modeling.layers import Dropout, LayerNorm, gelu
-from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_padding
+from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_finite_padding, zero_padding
 
 POSITIONS = ("absolute", "sinusoidal", "relative")
 
@@ -52,8 +52,8 @@ class ConvolutionBlock(ConfiguredLayer):
         self.convolution.build(input_shape)
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
-        step = gelu(self.convolution(zero_padding(self.norm(x), mask)))
-        return zero_padding(x + self.output_dropout(step, training=training), mask)
+        step = gelu(self.convolution(zero_finite_padding(self.norm(x), mask)))
+        return zero_finite_padding(x + self.output_dropout(step, training=training), mask)
 
 
 @keras.saving.register_keras_serializable(package="seqlab")
@@ -89,7 +89,7 @@ class FeedForwardBlock(ConfiguredLayer):
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
         step = self.inner_dropout(gelu(self.inner(self.norm(x))), training=training)
-        return zero_padding(x + self.output_dropout(self.outer(step), training=training), mask)
+        return zero_finite_padding(x + self.output_dropout(self.outer(step), training=training), mask)
 
 
 @keras.saving.register_keras_serializable(package="seqlab")
@@ -276,7 +276,7 @@ class TransformerEncoder(ConfiguredLayer):
         x = self.input_dropout(x, training=training)
         for block in self.blocks:
             x = block(x, mask=mask, training=training)
-        return zero_padding(self.final_norm(x), mask)
+        return zero_finite_padding(self.final_norm(x), mask)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.hidden_dim)
