@@ -98,7 +98,7 @@ def measure(
         Dev's scores, and test's, in percent.
     """
     from seqlab.modeling.device import select_device
-    from seqlab.params import parse_params
+    from seqlab.params_file import parse_params
     from seqlab.yaml_text import with_values
 
     values = yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8"))

@@ -97,7 +97,7 @@ def main() -> None:
 
 def parameters(changes: list[str]) -> Any:
     """Return params.yaml with the changes."""
-    from seqlab.params import parse_params
+    from seqlab.params_file import parse_params
 
     return parse_params(changed(yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8")), changes))
 

@@ -85,7 +85,7 @@ def iterate_epoch(prepared: Path) -> dict[str, float]:
     from seqlab.batching.gathering import BatchGatherer
     from seqlab.batching.mention_replacement import MentionReplacer, continues_mention
     from seqlab.batching.planning import EpochPlanner
-    from seqlab.params import load_params
+    from seqlab.params_file import load_params
     from seqlab.pipeline.predicting import boundaries_for, load_prepared
 
     imports_mib = peak_mib()

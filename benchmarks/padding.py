@@ -32,7 +32,7 @@ def main() -> None:
     from seqlab.batching.encoding import read_encoded_split
     from seqlab.batching.gathering import BatchGatherer
     from seqlab.batching.planning import EpochPlanner
-    from seqlab.params import parse_params
+    from seqlab.params_file import parse_params
     from seqlab.pipeline.predicting import load_prepared
 
     params = parse_params(changed(yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8")), args.set))

@@ -34,7 +34,7 @@ for split in ("train", "dev", "test"):
         pass
 """,
     "prepare": """
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 from seqlab.pipeline.preparing import prepare_task
 prepare_task(folder / "raw", folder / "prepared", task=load_params().task("ner"))
 """,

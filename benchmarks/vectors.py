@@ -95,7 +95,7 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
 
 def params_of(dimension: int, vectors: Path) -> Any:
     """Return the parameters of params.yaml with a small sample, two epochs and a file of vectors."""
-    from seqlab.params import parse_params
+    from seqlab.params_file import parse_params
     from seqlab.yaml_text import with_values
 
     changes = {

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from seqlab.params import Params, load_params
+from seqlab.params import Params
+from seqlab.params_file import load_params
 
 REPOSITORY = Path(__file__).parents[1]
 PAGE = REPOSITORY / "docs" / "parameters.md"

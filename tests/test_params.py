@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from seqlab.errors import SeqlabError
-from seqlab.params import load_params, parse_params, require_paths_inside
+from seqlab.params_file import load_params, parse_params, require_paths_inside
 from seqlab.stages import download, prepare
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"

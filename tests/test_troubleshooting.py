@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from seqlab.params import load_params, require_paths_inside
+from seqlab.params_file import load_params, require_paths_inside
 from seqlab.tracking.same_run import find_mixed_runs
 from seqlab.tracking.ui_server import check_port
 

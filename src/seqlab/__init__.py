@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from seqlab.api import Tagger, TrainedModel, check, load, read_corpus, score, train, write_conll
     from seqlab.corpus.sentence import Sentence
     from seqlab.errors import SeqlabError
-    from seqlab.params import Params, load_params
+    from seqlab.params import Params
+    from seqlab.params_file import load_params
     from seqlab.serving.tagging.tagged_text import TaggedSpan, TaggedText, TaggedToken
 
     __version__: str
@@ -22,7 +23,8 @@ _MODULES = {
     "seqlab.api": "Tagger TrainedModel check load read_corpus score train write_conll",
     "seqlab.corpus.sentence": "Sentence",
     "seqlab.errors": "SeqlabError",
-    "seqlab.params": "Params load_params",
+    "seqlab.params": "Params",
+    "seqlab.params_file": "load_params",
     "seqlab.serving.tagging.tagged_text": "TaggedSpan TaggedText TaggedToken",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}

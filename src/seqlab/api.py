@@ -322,7 +322,8 @@ def train(
         SeqlabError: a parameter or the corpus is invalid, or the training fails.
     """
     from seqlab.atomic import write_json
-    from seqlab.params import Params, load_params, parse_params
+    from seqlab.params import Params
+    from seqlab.params_file import load_params, parse_params
     from seqlab.pipeline.downloading import fetch_corpus
     from seqlab.pipeline.preparing import prepare_task
     from seqlab.pipeline.recorded_training import train_and_record

@@ -13,7 +13,7 @@ import yaml
 from seqlab.cli import main
 from seqlab.commands.quick import STAGES
 from seqlab.modeling.device import PLAIN_GRAPHS
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from seqlab.corpora.own_files import copy_files
-from seqlab.params import TaskParams, parse_params
+from seqlab.params import TaskParams
+from seqlab.params_file import parse_params
 from seqlab.pipeline.preparing import prepare_task
 
 REPOSITORY = Path(__file__).parents[2]

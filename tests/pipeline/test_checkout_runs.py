@@ -9,7 +9,7 @@ import yaml
 from git_repository import CORPUS, git, new_repository
 
 from seqlab.cli import main
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 from seqlab.pipeline.checkout_runs import checkout_runs
 from seqlab.pipeline.record import start_training_run
 

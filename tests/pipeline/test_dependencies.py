@@ -18,6 +18,7 @@ CANNOT_CHANGE_A_RESULT = {
     "seqlab.errors": "formats messages",
     "seqlab.locks": "keeps processes apart",
     "seqlab.params": "checks values, which DVC compares itself",
+    "seqlab.params_file": "reads values, which DVC compares itself",
     "seqlab.pipeline.interruption": "decides when a training ends, which goes on later",
     "seqlab.pipeline.progress": "prints to the terminal",
     "seqlab.pipeline.record": "writes to MLflow",

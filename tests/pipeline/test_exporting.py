@@ -16,7 +16,8 @@ from tiny_taggers import CORPUS, TAGS, TOKENS, WINDOW, TinyTagger, tiny_tagger
 
 from seqlab.errors import SeqlabError
 from seqlab.evaluation.predictions import TaggedSentence, spell_as_iob2, write_predictions
-from seqlab.params import TaskParams, load_params
+from seqlab.params import TaskParams
+from seqlab.params_file import load_params
 from seqlab.pipeline import exporting
 from seqlab.pipeline.exporting import export_task, record_export
 from seqlab.serving import parity, runners

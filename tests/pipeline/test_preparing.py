@@ -12,7 +12,7 @@ from seqlab.batching.encoding import FeatureEncoder, read_encoded_split
 from seqlab.batching.vocabulary import Vocabulary
 from seqlab.corpora.own_files import copy_files
 from seqlab.errors import SeqlabError
-from seqlab.params import parse_params
+from seqlab.params_file import parse_params
 from seqlab.pipeline.preparing import preparation_settings, prepare_task
 from seqlab.tags import transition_constraints
 

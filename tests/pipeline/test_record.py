@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from small_task import REPOSITORY
 
-from seqlab.params import parse_params
+from seqlab.params_file import parse_params
 from seqlab.pipeline.evaluating import EvaluatedTask
 from seqlab.pipeline.record import log_epoch, log_training, record_evaluation, save_view, start_training_run
 from seqlab.tracking.client import mlflow_client

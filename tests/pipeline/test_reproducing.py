@@ -10,7 +10,7 @@ from git_repository import CORPUS, forget_environment, git, new_repository
 
 from seqlab.cli import main
 from seqlab.errors import SeqlabError
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 from seqlab.pipeline import reproducing
 from seqlab.pipeline.record import start_training_run
 from seqlab.pipeline.reproducing import find_original

@@ -16,7 +16,7 @@ from small_task import ENCODERS, REPOSITORY, SMALL, sentences
 
 import seqlab
 from seqlab.errors import SeqlabError
-from seqlab.params import parse_params
+from seqlab.params_file import parse_params
 from seqlab.pipeline.training import train_task
 
 

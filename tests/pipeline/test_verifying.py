@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from small_task import REPOSITORY, prepare_small, small_params
 
 from seqlab.cli import main
-from seqlab.params import TaskParams, load_params
+from seqlab.params import TaskParams
+from seqlab.params_file import load_params
 from seqlab.pipeline import verifying
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from seqlab.errors import SeqlabError
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 from seqlab.sweeps.applying import apply_values, text_with
 
 TEXT = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")

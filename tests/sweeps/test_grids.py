@@ -9,7 +9,7 @@ from pathlib import Path
 
 from git_repository import git, new_repository
 
-from seqlab.params import parse_params_text
+from seqlab.params_file import parse_params_text
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -16,7 +16,7 @@ from ray.tune.search import Searcher
 from seqlab.cli import main
 from seqlab.errors import SeqlabError
 from seqlab.locks import file_lock
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 from seqlab.ray_cluster import connect
 from seqlab.sweeps import running, trainable
 from seqlab.sweeps.data import data_key, pack, unpack

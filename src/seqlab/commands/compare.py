@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from seqlab.atomic import replaced_file
-    from seqlab.params import load_params
+    from seqlab.params_file import load_params
     from seqlab.pipeline.comparing import compare_results
     from seqlab.pipeline.report_blocks import WIDTH, print_blocks, to_html, to_markdown
     from seqlab.pipeline.stored_results import read_result

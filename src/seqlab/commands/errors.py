@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 from seqlab.pipeline.error_pages import write_errors_of
 
 EXAMPLES = (

@@ -16,7 +16,7 @@ from seqlab.commands.options import add_model_options, file_columns, warn_of_mix
 from seqlab.corpus.findings import count_of
 from seqlab.corpus.sentence import Sentence
 from seqlab.errors import SeqlabError
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 
 EXAMPLES = (
     "seqlab evaluate data/example/test.conll --columns token,upos,xpos,ner",

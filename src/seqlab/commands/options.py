@@ -44,7 +44,7 @@ def file_columns(args: argparse.Namespace, *, columns: Sequence[str]) -> FileCol
         args: has these three.
         columns: those of a file if neither names them.
     """
-    from seqlab.params import load_params
+    from seqlab.params_file import load_params
 
     defaults = load_params().corpus.files if Path("params.yaml").exists() else None
     return FileColumns(

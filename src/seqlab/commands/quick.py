@@ -17,7 +17,8 @@ import yaml
 
 from seqlab.errors import SeqlabError
 from seqlab.modeling.device import PLAIN_GRAPHS
-from seqlab.params import DEFAULTED, load_params
+from seqlab.params import DEFAULTED
+from seqlab.params_file import load_params
 from seqlab.stages import configure_logging
 
 EXAMPLES = ("seqlab quick", "seqlab quick pos --sentences 1000 --folder /tmp/quick")

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 from seqlab.tracking.same_run import warn_of_mixed_runs
 
 _COLUMNS = ("task", "span F1", "token accuracy", "model", "MLflow run")

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 from seqlab.pipeline.record import save_view
 from seqlab.tracking.ui_server import check_port, ui_command, ui_environment
 

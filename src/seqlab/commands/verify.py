@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 from seqlab.pipeline.verifying import train_twice
 
 EXAMPLES = ("seqlab verify", "seqlab verify pos --full")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.credentials import without_credentials
-from seqlab.params import Params, load_params
+from seqlab.params import Params
+from seqlab.params_file import load_params
 from seqlab.pipeline.record import run_settings
 from seqlab.tracking.past_runs import PastRun, find_replacement, find_run
 from seqlab.tracking.provenance import NONE, git_output, lock_tags, locked_stages

@@ -10,7 +10,8 @@ from typing import Any
 
 from seqlab.credentials import without_credentials
 from seqlab.errors import SeqlabError
-from seqlab.params import Params, TaskParams, parse_params_text
+from seqlab.params import Params, TaskParams
+from seqlab.params_file import parse_params_text
 from seqlab.tracking.figures import confusion_figure, learning_curve_figure, span_scores_figure
 from seqlab.tracking.provenance import NONE, committed_text, provenance_tags
 from seqlab.tracking.run import TrackedRun

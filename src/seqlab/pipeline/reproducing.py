@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from seqlab.errors import SeqlabError
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 from seqlab.pipeline.record import LOCK, run_settings
 from seqlab.pipeline.report_blocks import Block
 from seqlab.pipeline.reproduction_report import INPUTS, UNKNOWN, compare_runs

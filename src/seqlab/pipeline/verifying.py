@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.errors import SeqlabError
-from seqlab.params import Params, load_params
+from seqlab.params import Params
+from seqlab.params_file import load_params
 
 _MEASURED = ("duration_s", "train_s", "ended_ms")
 

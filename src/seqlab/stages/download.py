@@ -6,7 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
-from seqlab.params import load_params, require_paths_inside
+from seqlab.params_file import load_params, require_paths_inside
 from seqlab.pipeline.downloading import fetch_corpus
 from seqlab.stages import repository_root, run_stage
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from seqlab.atomic import write_csv, write_json
 from seqlab.evaluation.error_page import write_error_page
 from seqlab.modeling.device import select_device
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 from seqlab.pipeline.record import record_evaluation
 from seqlab.stages import repository_root, run_stage, task_folders
 from seqlab.tracking.run import read_run_json

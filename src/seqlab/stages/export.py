@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqlab.atomic import write_json
 from seqlab.modeling.device import select_device
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 from seqlab.stages import repository_root, run_stage, task_folders
 from seqlab.tracking.provenance import git_tags
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqlab.atomic import write_json
 from seqlab.hub.encoder_files import require_tracked_folder
-from seqlab.params import load_params, require_paths_inside
+from seqlab.params_file import load_params, require_paths_inside
 from seqlab.pipeline.preparing import prepare_task
 from seqlab.stages import repository_root, run_stage, task_folders
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from seqlab.params import load_params
+from seqlab.params_file import load_params
 from seqlab.pipeline.recorded_training import train_and_record
 from seqlab.stages import repository_root, run_stage, task_folders
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from seqlab.atomic import replaced_file
 from seqlab.errors import SeqlabError
-from seqlab.params import parse_params_text
+from seqlab.params_file import parse_params_text
 from seqlab.yaml_text import read_yaml_text, section_of
 
 _WIDTH = 4096

@@ -15,13 +15,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from seqlab.errors import SeqlabError
 from seqlab.evaluation.scores import score_names
-from seqlab.params import (
-    Params,
-    Positive,
-    Section,
-    check_params,
-    parse_params,
-)
+from seqlab.params import Params, Positive, Section
+from seqlab.params_file import check_params, parse_params
 from seqlab.yaml_text import parse_yaml, read_yaml_text, with_values, yaml_lines
 
 CHECKED = 500

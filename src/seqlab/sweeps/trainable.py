@@ -16,7 +16,7 @@ from typing import Any
 from ray import tune
 
 from seqlab.errors import SeqlabError
-from seqlab.params import parse_params_text
+from seqlab.params_file import parse_params_text
 from seqlab.pipeline.record import TrialRecord
 from seqlab.pipeline.recorded_training import train_and_record
 from seqlab.sweeps.data import PREPARED, unpack
