@@ -175,16 +175,16 @@ def test_long_types_are_apart(make_split):
     split = make_split([22])
     characters = np.where(np.arange(20) < np.arange(23)[:, None], 1, 0).astype(np.int32)  # type n has n
     split = replace(split, features=split.features | {"char_ids": characters})
-    windows = cut_windows(split.offsets, max_length=22)
-    ((features, *_),) = collect(evaluation(split, windows, buckets=[Bucket(22, 1)], distinct_types=True))
+
+    def batches(length):
+        windows = cut_windows(split.offsets, max_length=length)
+        return collect(evaluation(split, windows, buckets=[Bucket(length, 1)], distinct_types=True))
+
+    ((features, *_),) = batches(22)
     assert features["char_ids"].shape == (64, 8)
     assert features["long_char_ids"].shape == (16, 20)
     np.testing.assert_array_equal(characters_of(features), characters[split.type_ids][None])
-    ((features, *_),) = collect(
-        evaluation(
-            split, cut_windows(split.offsets, max_length=10), buckets=[Bucket(10, 1)], distinct_types=True
-        )
-    )[:1]
+    features, *_ = batches(10)[0]
     assert features["long_char_ids"].shape == (16, 12), "the longest of the batch, rounded up"
 
 

@@ -99,8 +99,8 @@ def _dataset(
         element(PlannedBatch(3, np.array([FILLING]))),
     )
     elements = tf.data.Dataset.from_generator(lambda: map(element, plan()), output_signature=signature)
-    # There is nothing to tune, and the end of an epoch would wait for the tuning thread, which may sleep for
-    # as long as the epoch has taken.
+    # There is nothing to tune, and at the end of an epoch tf.data waits for its tuning thread, whose sleeps
+    # double in length and can last as long as the epoch itself.
     options = tf.data.Options()
     options.autotune.enabled = False
     return elements.prefetch(PREFETCHED).with_options(options)

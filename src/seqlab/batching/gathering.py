@@ -19,7 +19,7 @@ _TYPES_ROUNDED_TO = 64
 _LONG_TYPES_ROUNDED_TO = 16
 _LENGTH_ROUNDED_TO = 4
 _SHORT_TYPE = 8
-"""Characters that most types do not exceed, so that most of the character encoder's input is not padding."""
+"""Most types have at most this number of characters; longer ones are kept apart, to save padding."""
 
 
 class GatheredBatch(NamedTuple):
@@ -84,6 +84,7 @@ class BatchGatherer:
         }
         for table in self._features.values():
             table.reshape(len(table), -1)[-1, 0] = UNKNOWN_ID
+        self._type_lengths = np.count_nonzero(self._features["char_ids"], axis=1)
         self._pieces = PieceGatherer(split.pieces) if split.pieces else None
 
     def sized(self, batch: PlannedBatch) -> PlannedBatch:
@@ -146,15 +147,15 @@ class BatchGatherer:
         if not self._distinct_types:
             return {**features, "char_ids": self._features["char_ids"][types]}
         distinct, rows = np.unique(np.append(types, 0), return_inverse=True)
-        is_long = self._features["char_ids"][distinct, _SHORT_TYPE:].any(axis=1)
+        is_long = self._type_lengths[distinct] > _SHORT_TYPE
         short = _rounded_up(distinct[~is_long], _TYPES_ROUNDED_TO)
+        long = _rounded_up(distinct[is_long], _LONG_TYPES_ROUNDED_TO)
         row_of = np.where(is_long, len(short) + np.cumsum(is_long), np.cumsum(~is_long)) - 1
-        long_ids = self._features["char_ids"][_rounded_up(distinct[is_long], _LONG_TYPES_ROUNDED_TO)]
-        length = int(np.count_nonzero(long_ids, axis=1).max(initial=1))
+        longest = int(self._type_lengths[long].max(initial=1))
         return {
             **features,
             "char_ids": self._features["char_ids"][short, :_SHORT_TYPE],
-            "long_char_ids": long_ids[:, : length + -length % _LENGTH_ROUNDED_TO],
+            "long_char_ids": self._features["char_ids"][long, : longest + -longest % _LENGTH_ROUNDED_TO],
             "char_rows": row_of[rows[:-1]].reshape(types.shape).astype(np.int32),
         }
 

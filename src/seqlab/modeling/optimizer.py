@@ -45,10 +45,9 @@ def make_optimizer(
         total_steps: steps until the learning rate is 0.
         weight_decay: decoupled weight decay per step, multiplied by the learning rate.
         clip_norm: maximum global norm of the gradients, or None.
-        averaged_steps: number of steps that an exponential moving average of the weights covers, with
-            momentum `1 - 1 / averaged_steps` (Polyak and Juditsky 1992); 0 or 1 for none. On TensorFlow, if
-            there are many, the average takes the weights of every n-th step, n = `averaged_steps // 16`, with
-            momentum `1 - n / averaged_steps`.
+        averaged_steps: number of steps that an exponential moving average of the weights covers (Polyak and
+            Juditsky 1992); 0 or 1 for none. The average takes the weights of every n-th step, with momentum
+            `1 - n / averaged_steps`. On TensorFlow, n is `averaged_steps // 16`, at least 1; otherwise 1.
         loss_scaling: whether to scale the loss dynamically, so that float16 gradients do not underflow.
         rates: learning rates by the path of the variable; other variables have that of the schedule.
     """

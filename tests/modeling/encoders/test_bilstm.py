@@ -37,11 +37,12 @@ def test_equals_reading_each_sentence_alone():
         assert_allclose(output[row, :length], as_array(x)[0], atol=1e-6)
 
 
-def test_nan_at_padding_reaches_neither_output_nor_gradient():
+@pytest.mark.parametrize("padding", [np.nan, np.inf])
+def test_padding_that_is_not_finite_reaches_neither_output_nor_gradient(padding):
     inputs = feature_inputs(3, 6)
     encoder = BiLSTMEncoder(num_layers=2, units=3)
     expected = as_array(call(encoder, inputs))
-    x = tf.Variable(np.where(inputs.mask[..., None], inputs.x, np.nan))
+    x = tf.Variable(np.where(inputs.mask[..., None], inputs.x, padding))
     with tf.GradientTape() as tape:
         output = encoder(x, mask=inputs.mask)
         loss = tf.reduce_sum(output**2)

@@ -20,8 +20,8 @@ def lstm_states(
     `c_t = sigmoid(f) c_(t-1) + sigmoid(i) tanh(g)` and `h_t = sigmoid(o) tanh(c_t)`.
 
     Where the mask is False, the state is exactly 0, whatever finite value x has. The gradient is written out
-    (backpropagation through time): each step reads and writes what stays in the processor's cache, and the
-    products with W, and the gradients of W and U, are computed once for all steps. The loops compute in
+    (backpropagation through time). The products with W, and the gradients of W and U, are computed once for
+    all steps; the loops do the rest, one step at a time, on arrays that fit in the processor's cache, and in
     float32.
 
     Args:
@@ -55,7 +55,7 @@ def _recurrence(real: Tensor | None, backwards: bool) -> Callable[[Tensor, Tenso
         units = recurrent_kernel.shape[0]
         times = ops.arange(ops.shape(inputs)[0])
 
-        # The loops index the arrays, which copies nothing; as `xs` of the scan they would be copied.
+        # The loops index the arrays, because TensorFlow would copy what is passed to the scan as `xs`.
         def step(carry: tuple[Tensor, Tensor, Tensor], time: Tensor) -> tuple[Any, Any]:
             _, previous, hidden = carry
             gates = ops.sigmoid(inputs[time] + ops.matmul(hidden, recurrent_kernel))

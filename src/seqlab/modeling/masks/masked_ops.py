@@ -83,7 +83,7 @@ def masked_max(x: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _added(mask: Tensor, dtype: str) -> Tensor:
-    """Return 0 where the mask is True and `MASKED_SCORE` elsewhere; to add it is faster than a `where`."""
+    """Return 0 where the mask is True and `MASKED_SCORE` elsewhere: adding it is faster than `where`."""
     return ops.where(mask, ops.cast(0, dtype), ops.cast(MASKED_SCORE, dtype))
 
 
