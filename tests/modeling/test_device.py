@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from seqlab.errors import SeqlabError
-from seqlab.modeling.device import PLAIN_GRAPHS, quiet_tensorflow, select_device
+from seqlab.modeling.device import PLAIN_GRAPHS, quiet_tensorflow, runs_two_operations, select_device
 from seqlab.serving import runners
 
 
@@ -50,6 +50,12 @@ def test_two_operations_share_the_cores(threads, monkeypatch, cores, expected):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
     select_device("auto")
     assert (threads["inter"], threads["intra"]) == expected
+
+
+@pytest.mark.parametrize(("operations", "expected"), [(0, False), (1, False), (2, True)], ids=str)
+def test_two_operations_run_at_a_time_if_tensorflow_was_told_so(monkeypatch, operations, expected):
+    monkeypatch.setattr(tf.config.threading, "get_inter_op_parallelism_threads", lambda: operations)
+    assert runs_two_operations() is expected
 
 
 @pytest.mark.parametrize("plain", [True, False])

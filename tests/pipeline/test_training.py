@@ -12,6 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from small_task import prepare_small, small_params
 
 from seqlab.evaluation.predictions import read_predictions
+from seqlab.modeling.tagger import Tagger
+from seqlab.pipeline import training
 from seqlab.pipeline.evaluating import evaluate_task
 from seqlab.pipeline.training import train_task
 
@@ -84,6 +86,32 @@ def test_equal_seeds_give_equal_weights(trained):
     again = train_task(folder / "prepared", task=params, seed=3)
     assert all(map(np.array_equal, result.tagger.get_weights(), again.tagger.get_weights()))
     assert again.result.history[0]["train_loss"] == result.result.history[0]["train_loss"]
+
+
+class StartedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("steps", "two_operations", "eager", "expected"),
+    [(1, True, False, True), (1000, True, False, False), (1, False, False, False), (1, True, True, False)],
+    ids=["halved", "few steps", "one core", "eager"],
+)
+def test_batches_are_halved_where_it_pays(trained, monkeypatch, steps, two_operations, eager, expected):
+    monkeypatch.setattr(training, "HALVING_STEPS", steps)
+    monkeypatch.setattr(training, "runs_two_operations", lambda: two_operations)
+    halved = []
+    monkeypatch.setattr(Tagger, "halve_rows", lambda tagger: halved.append(tagger))
+
+    def stop(summary):
+        assert summary["halves_rows"] is expected
+        raise StartedError
+
+    with pytest.raises(StartedError):
+        train_task(
+            trained[0] / "prepared", task=small_params(training={"run_eagerly": eager}), seed=3, on_start=stop
+        )
+    assert len(halved) == expected
 
 
 def test_buckets_of_one_token_train(tmp_path):

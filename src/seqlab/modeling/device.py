@@ -93,6 +93,13 @@ def select_device(device: str, *, deterministic: bool = False) -> str:
     return ", ".join(names) or "cpu"
 
 
+def runs_two_operations() -> bool:
+    """Whether TensorFlow runs two operations at a time, as `select_device` asks for without a GPU."""
+    import tensorflow as tf
+
+    return bool(tf.config.threading.get_inter_op_parallelism_threads() == 2)
+
+
 def _share_cores() -> None:
     """Run two operations at a time, each on half of the cores.
 

@@ -13,6 +13,7 @@ from seqlab.errors import SeqlabError
 from seqlab.extras import import_keras_hub
 from seqlab.modeling.configured_layer import ConfiguredLayer
 from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_finite_padding
+from seqlab.modeling.row_halves import on_row_halves
 
 _IGNORED_SETTINGS = ("name", "trainable", "dtype")
 _INPUTS = {"token_ids", "padding_mask", "segment_ids"}
@@ -45,7 +46,12 @@ class PretrainedEmbedding(ConfiguredLayer):
         lora_rank: the inner dimension of these products.
         gradient_checkpointing: whether the backward pass computes the inside of each block again, instead of
             keeping it. The backbone then has no dropout: what is computed again would drop other entries.
+
+    Attributes:
+        halves_rows: whether training computes the two halves of a batch at the same time.
     """
+
+    halves_rows = False
 
     def __init__(
         self,
@@ -123,6 +129,12 @@ class PretrainedEmbedding(ConfiguredLayer):
         return merged
 
     def call(self, features: dict[str, Tensor], mask: Any = None, training: bool = False) -> Tensor:
+        inputs = {name: features[name] for name in ("piece_ids", "piece_starts", "piece_counts")}
+        if training and self.halves_rows:
+            return on_row_halves(lambda rows: self._token_vectors(rows, training=True), inputs)
+        return self._token_vectors(inputs, training=training)
+
+    def _token_vectors(self, features: dict[str, Tensor], *, training: bool) -> Tensor:
         starts, counts = features["piece_starts"], features["piece_counts"]
         vectors = self._mixed(self._encoded(features["piece_ids"], starts + counts, training))
         pooled = self._first(vectors, starts) if self.pooling == "first" else _mean(vectors, starts, counts)

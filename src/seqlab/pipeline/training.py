@@ -25,6 +25,7 @@ from seqlab.batching.planning import EpochPlanner, plan_evaluation
 from seqlab.errors import SeqlabError
 from seqlab.evaluation.scores import score_names, score_sentences
 from seqlab.hub.loading import load_backbone
+from seqlab.modeling.device import runs_two_operations
 from seqlab.modeling.distribution import Replicas, check_batch_size
 from seqlab.modeling.fit import FitResult, fit
 from seqlab.modeling.masks.proof import check_masks
@@ -44,6 +45,12 @@ from seqlab.pipeline.predicting import (
     prediction_plan,
     row_lengths,
 )
+
+HALVING_STEPS = 200
+"""Least number of steps for which the halves of a batch are computed at the same time.
+
+Tracing both halves takes a second more, which a short training does not gain back.
+"""
 
 
 @dataclass(frozen=True)
@@ -164,6 +171,7 @@ def train_task(
             received=str(training.gradient_accumulation_steps),
             remedy="lower it, or raise training.batch_size",
         )
+    total_steps = training.epochs * planner.steps
     with replicas.scope():
         learner = tagger
         if auxiliary:
@@ -172,13 +180,21 @@ def train_task(
                 auxiliary=[len(column.tags) for column in auxiliary],
                 auxiliary_weight=task.auxiliary.weight,
             )
+        halves_rows = (
+            total_steps >= HALVING_STEPS
+            and replicas.count == 1
+            and not training.run_eagerly
+            and runs_two_operations()
+        )
+        if halves_rows:
+            tagger.halve_rows()
         learner.gradient_accumulation_steps = training.gradient_accumulation_steps
         learner.compile(
             optimizer=make_optimizer(
                 learning_rate=training.learning_rate,
                 rates=_encoder_rates(tagger, task, steps=planner.steps),
                 warmup_steps=round(training.warmup_epochs * planner.steps),
-                total_steps=training.epochs * planner.steps,
+                total_steps=total_steps,
                 weight_decay=training.weight_decay,
                 clip_norm=training.clip_norm,
                 averaged_steps=round(training.weight_averaging_epochs * planner.steps),
@@ -200,6 +216,7 @@ def train_task(
         "auxiliary_columns": [column.name for column in auxiliary],
         "strategy": training.strategy,
         "replicas": replicas.count,
+        "halves_rows": halves_rows,
         "run_eagerly": bool(learner.run_eagerly),
         "jit_compile": bool(learner.jit_compile),
     }

@@ -59,10 +59,10 @@ EQUIVALENT = {
     "the embedder sets padding to 0": [
         "CharacterEncoder.call: encoded = zero_finite_padding(encoded, ops.any(all_true(real), axis=1))",
         "ShapeOneHot.call: return zero_finite_padding(one_hot, all_true(self.compute_mask(shape_ids)))",
-        "PretrainedEmbedding.call: return zero_finite_padding(pooled, all_true(self.compute_mask(features)))",
+        "PretrainedEmbedding._token_vectors: return zero_finite_padding(pooled, all_true(self.compute_mask(features)))",
         "TokenEmbedding.call: real = all_true(ops.not_equal(token_ids, PADDING_ID))",
         "TokenEmbedding.call: return zero_finite_padding(ops.cast(vectors, self.compute_dtype), all_true(real))",
-        "TransformerEncoder.call: x = zero_padding(x, all_true(mask))",
+        "TransformerEncoder._encoded: x = zero_padding(x, all_true(mask))",
         "zero_padding: return ops.where(ops.expand_dims(all_true(mask), -1), x, ops.cast(0, x.dtype))",
     ],
     "later layers do not read padding: attention has the mask, a convolution's input and the sum are set to 0": [
@@ -73,7 +73,7 @@ EQUIVALENT = {
         "CharacterAttentionPooling.encode: weights = zero_finite_padding(weights, all_true(real))",
         "PositionEmbedding.call: return zero_finite_padding(x + ops.cast(positions, x.dtype), all_true(mask))",
         "SelfAttention.call: return zero_finite_padding(self.output_projection(ops.reshape(context, ops.shape(x))), all_true(mask))",
-        "TransformerEncoder.call: return zero_finite_padding(self.final_norm(x), all_true(mask))",
+        "TransformerEncoder._encoded: return zero_finite_padding(self.final_norm(x), all_true(mask))",
         "Tagger.call: return self.head(x, mask=all_true(mask), training=training)",
     ],
     "the tagger passes its own mask, so that masks on these outputs are not read": [
@@ -97,6 +97,9 @@ EQUIVALENT = {
         'Tagger.train_batch: return self.make_train_function()(iter([(features, labels, all_true(sample_weight))]))["loss"]',
         "Tagger.train_batch: return self._backend_step(features, labels, all_true(sample_weight))",
         "Tagger.loss_weights: return self.loss_sums(y, self._zero_logits(ops.shape(sample_weight)), all_true(sample_weight))[1]",
+    ],
+    "training alone computes the halves of a batch apart; test_row_halves.py compares its gradients": [
+        "TransformerEncoder.call: return on_row_halves(lambda rows: self._encoded(*rows, training=True), (x, all_true(mask)))",
     ],
     "a loss for models other than a tagger": [
         "TaggingLoss.__call__: return self.head.loss(tag_ids, y_pred, all_true(sample_weight))",

@@ -12,6 +12,7 @@ from seqlab.modeling.encoders.attention import SelfAttention
 from seqlab.modeling.encoders.positions import PositionEmbedding
 from seqlab.modeling.layers import Dropout, LayerNorm, gelu
 from seqlab.modeling.masks.masked_ops import Shape, Tensor, zero_finite_padding, zero_padding
+from seqlab.modeling.row_halves import on_row_halves
 
 POSITIONS = ("absolute", "sinusoidal", "relative")
 
@@ -190,9 +191,14 @@ class TransformerEncoder(ConfiguredLayer):
         convolution_kernel_size: kernel size, in tokens, of a convolution at the start of each block; None for
             no convolution.
 
+    Attributes:
+        halves_rows: whether training computes the two halves of a batch at the same time.
+
     Raises:
         SeqlabError: for an unknown name of positions, or absolute positions without max_length.
     """
+
+    halves_rows = False
 
     def __init__(
         self,
@@ -268,6 +274,11 @@ class TransformerEncoder(ConfiguredLayer):
             layer.build(shape)
 
     def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
+        if training and self.halves_rows and mask is not None:
+            return on_row_halves(lambda rows: self._encoded(*rows, training=True), (x, mask))
+        return self._encoded(x, mask, training=training)
+
+    def _encoded(self, x: Tensor, mask: Tensor | None, *, training: bool) -> Tensor:
         x = zero_padding(x, mask)
         if self.projection is not None:
             x = self.projection(x)
