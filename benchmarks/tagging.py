@@ -8,7 +8,8 @@ A process tags dev's sentences in batches of similar length, after a few uncount
 
 - `keras` and `onnx` take ids, which are computed beforehand; `saved_model` and `pyfunc` take text, so their
   time includes the tokenizer and the look-up of tokens;
-- `seqlab_tag` is the call behind `seqlab tag`: `TextTagger.tag` on tokens joined by blanks;
+- `seqlab_tag` is the call behind `seqlab tag --threads CORES`: `TextTagger.tag` on tokens joined by blanks;
+  `seqlab_tag_int8` is the same with 8-bit weights (`--int8`);
 - `spacy`, on one core, is one component of spaCy's small English pipeline on given tokens
   (benchmarks/peers/spacy_tagging.py).
 
@@ -36,7 +37,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "tagging.json"
-FORMS = ("saved_model", "onnx", "keras", "pyfunc", "seqlab_tag")
+FORMS = ("saved_model", "onnx", "keras", "pyfunc", "seqlab_tag", "seqlab_tag_int8")
 SPACY, WORK = "spacy", "work"
 BATCH_SIZES = (1, 32, 256)
 CORES = (1, 2)
@@ -256,10 +257,11 @@ def caller(
         from peers.spacy_tagging import spacy_caller
 
         return spacy_caller(task)
-    if form == "seqlab_tag":
+    if form.startswith("seqlab_tag"):
         from seqlab.serving.tagging.exported_tagger import load_exported_tagger
 
-        exported = load_exported_tagger(models / "export")
+        cores = len(os.sched_getaffinity(0))
+        exported = load_exported_tagger(models / "export", threads=cores, int8=form.endswith("int8"))
         return (
             lambda texts: exported.tag(texts, tokenized=True),
             lambda batch: [" ".join(sentence) for sentence in batch],

@@ -68,7 +68,7 @@ def test_every_task_accepts_every_encoder_and_head(values):
         ("defaults.training", None, r"received: defaults: must contain auxiliary, .*\n  remedy"),
         ("pos.training.epoch", 3, r"received: pos\.training\.epoch: Extra inputs"),
         ("device", "tpu", r"device: Input should be 'auto', 'cpu' or 'gpu'"),
-        ("ner.encoder.num_heads", 5, r"ner\.encoder: .*even multiple of num_heads"),
+        ("ner.encoder.num_heads", 3, r"ner\.encoder: .*even multiple of num_heads"),
         ("ner.training.bucket_boundaries", [16, 8], r"ner\.training: .*must be ascending"),
         (
             "ner.training.batch_tokens",
