@@ -10,6 +10,7 @@ table shows the real tokens as a share of all positions, the rows left out, and 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
     parser.add_argument("--buckets", nargs="+", type=int, default=[1, 5, 8, 12, 16, 24, 32])
     args = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from seqlab.batching.buckets import choose_boundaries, choose_buckets, cut_windows
     from seqlab.batching.encoding import read_encoded_split
     from seqlab.batching.gathering import BatchGatherer

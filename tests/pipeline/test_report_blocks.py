@@ -71,3 +71,14 @@ def test_the_terminal_shows_brackets_and_keeps_its_width():
     assert "[bold]" in text
     assert "[PER]" in text
     assert max(map(len, text.splitlines())) <= 60
+
+
+def test_a_narrow_terminal_breaks_headers_and_not_numbers():
+    output = io.StringIO()
+    header = ("trial", "learning_rate", "batch_size", "dev span_f1", "epochs", "status")
+    row = ("12", "0.0012345", "32", "0.6843", "10", "stopped early")
+    print_blocks([Table(header, [row], (0, 1, 2, 3, 4))], Console(file=output, width=60))
+    printed = output.getvalue()
+    assert max(map(len, printed.splitlines())) <= 60
+    assert "learning_rate" not in printed
+    assert {"12", "0.0012345", "32", "0.6843", "10", "stopped", "early"} <= set(printed.split())

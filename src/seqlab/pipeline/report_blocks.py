@@ -65,6 +65,13 @@ class Example:
 Block = Heading | Paragraph | Table | Example
 
 
+_PADDING = 3
+"""Characters between two columns of a table in the terminal."""
+
+_NARROW = 6
+"""Characters of a column of numbers, at least, if the table does not fit."""
+
+
 def print_blocks(blocks: Sequence[Block], console: Console) -> None:
     """Print blocks, at most 120 columns wide."""
     for block in blocks:
@@ -75,9 +82,17 @@ def print_blocks(blocks: Sequence[Block], console: Console) -> None:
                 console.print(Text(text, style="bold yellow" if warning else ""))
             case Table(header, rows, numbers):
                 table = RichTable(box=box.SIMPLE_HEAD)
+                cells = [max((len(row[i]) for row in rows), default=0) for i in range(len(header))]
+                natural = sum(max(len(name), cell) for name, cell in zip(header, cells, strict=True))
+                is_wide = natural + _PADDING * len(header) > console.width
                 for index, name in enumerate(header):
+                    is_number = index in numbers
                     table.add_column(
-                        Text(name), justify="right" if index in numbers else "left", overflow="fold"
+                        Text(name),
+                        justify="right" if is_number else "left",
+                        overflow="fold",
+                        # Numbers are not broken; the headers above them are.
+                        width=max(cells[index], _NARROW) if is_wide and is_number else None,
                     )
                 for row in rows:
                     table.add_row(*map(Text, row))

@@ -44,7 +44,12 @@ def print_trials(trials: Sequence[Trial], spec: SweepSpec) -> int:
         )
     console = Console()
     console.width = min(console.width, WIDTH)
-    numbers = [0, *range(len(spec.space) + 1, len(spec.space) + 4)]
+    numeric = [
+        place
+        for place, name in enumerate(spec.space, start=1)
+        if all(isinstance(trial.values[name], (int, float)) for trial in trials)
+    ]
+    numbers = [0, *numeric, *range(len(spec.space) + 1, len(spec.space) + 4)]
     print_blocks([Table(header, rows, numbers), Paragraph(after, warning=best is None)], console)
     return 0 if best else 1
 
