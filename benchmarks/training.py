@@ -205,7 +205,10 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
 
 def parameters(spec: dict[str, Any]) -> tuple[Any, Any]:
     """Return the parameters of the spec's tree with the changes, and the task's section of them."""
-    from seqlab.params_file import parse_params
+    try:
+        from seqlab.params_file import parse_params
+    except ModuleNotFoundError:  # in older commits
+        from seqlab.params import parse_params
 
     values = yaml.safe_load((Path(spec["tree"]) / "params.yaml").read_text("utf-8"))
     training = changed(values, spec["changes"])[spec["task"]]["training"]
