@@ -238,7 +238,19 @@ def _keep(logits: np.ndarray, batch_logits: np.ndarray, windows: Windows, rows: 
 
 
 def _concatenated(texts: Sequence[str], rows: Sequence[Sequence[str]]) -> TokenizedTexts:
-    offsets = [find_offsets(text, row) for text, row in zip(texts, rows, strict=True)]
-    starts, ends = (np.array([place for pair in offsets for place in pair[i]], np.int64) for i in (0, 1))
-    lengths = np.array([len(row) for row in rows], np.int64)
-    return TokenizedTexts([token for row in rows for token in row], lengths, starts, ends)
+    """Return the tokens of texts, `rows`, with their offsets."""
+    tokens = [token for row in rows for token in row]
+    row_lengths = np.array([len(row) for row in rows], np.int64)
+    sizes = np.fromiter(map(len, tokens), np.int64, len(tokens))
+    # As if one blank separated all tokens; a text in which this is not so is searched.
+    places = np.concatenate([[0], np.cumsum(sizes + 1)])
+    row_stops = np.cumsum(row_lengths)
+    first_places = places[row_stops - row_lengths]
+    starts = places[:-1] - np.repeat(first_places, row_lengths)
+    ends = starts + sizes
+    joined_lengths = (places[row_stops] - first_places - 1).tolist()
+    for row, (text, length) in enumerate(zip(texts, joined_lengths, strict=True)):
+        if rows[row] and len(text) != length:
+            part = slice(row_stops[row] - row_lengths[row], row_stops[row])
+            starts[part], ends[part] = find_offsets(text, rows[row])
+    return TokenizedTexts(tokens, row_lengths, starts, ends)
