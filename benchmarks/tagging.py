@@ -353,8 +353,8 @@ def table(results: dict[str, Any]) -> str:
         text += f"\n\nThe {task} tagger needs {per_token:.2f} million multiply-adds per token; "
         text += f"a core makes {per_s:.1f} billion per second."
     for task, row in results["start_up_s"].items():
-        text += f"\n\n`seqlab tag --task {task}` on one line takes {row['seqlab_tag']} s, "
-        text += f"{row['import_tensorflow']} s of which are TensorFlow's import."
+        text += f"\n\n`seqlab tag --task {task}` on one line takes {row['seqlab_tag']} s; "
+        text += f"importing TensorFlow, which it does not need, would take {row['import_tensorflow']} s."
     return f"Tokens per second:\n\n{text}\n"
 
 
