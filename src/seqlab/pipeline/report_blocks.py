@@ -80,28 +80,31 @@ def print_blocks(blocks: Sequence[Block], console: Console) -> None:
                 console.print(Text(f"\n{text}", style="bold"))
             case Paragraph(text, warning):
                 console.print(Text(text, style="bold yellow" if warning else ""))
-            case Table(header, rows, numbers):
-                table = RichTable(box=box.SIMPLE_HEAD)
-                cells = [max((len(row[i]) for row in rows), default=0) for i in range(len(header))]
-                natural = sum(max(len(name), cell) for name, cell in zip(header, cells, strict=True))
-                is_wide = natural + _PADDING * len(header) > console.width
-                for index, name in enumerate(header):
-                    is_number = index in numbers
-                    table.add_column(
-                        Text(name),
-                        justify="right" if is_number else "left",
-                        overflow="fold",
-                        # Numbers are not broken; the headers above them are.
-                        width=max(cells[index], _NARROW) if is_wide and is_number else None,
-                    )
-                for row in rows:
-                    table.add_row(*map(Text, row))
-                console.print(table)
+            case Table():
+                console.print(_rich_table(block, console.width))
             case Example(title, sentence, lines):
                 console.print(Text(f"\n{title}", style="dim"))
                 console.print(Text(f"  {sentence}"))
                 for line in _aligned(lines):
                     console.print(Text(f"  {line}"))
+
+
+def _rich_table(table: Table, width: int) -> RichTable:
+    """Return a table for a terminal of a width: if it does not fit, headers are broken before numbers are."""
+    cells = [max((len(row[i]) for row in table.rows), default=0) for i in range(len(table.header))]
+    natural = sum(max(len(name), cell) + _PADDING for name, cell in zip(table.header, cells, strict=True))
+    shown = RichTable(box=box.SIMPLE_HEAD)
+    for index, (name, cell) in enumerate(zip(table.header, cells, strict=True)):
+        is_number = index in table.numbers
+        shown.add_column(
+            Text(name),
+            justify="right" if is_number else "left",
+            overflow="fold",
+            width=max(cell, _NARROW) if is_number and natural > width else None,
+        )
+    for row in table.rows:
+        shown.add_row(*map(Text, row))
+    return shown
 
 
 def to_markdown(blocks: Sequence[Block]) -> str:

@@ -238,19 +238,18 @@ def _keep(logits: np.ndarray, batch_logits: np.ndarray, windows: Windows, rows: 
 
 
 def _concatenated(texts: Sequence[str], rows: Sequence[Sequence[str]]) -> TokenizedTexts:
-    """Return the tokens of texts, `rows`, with their offsets."""
+    """Concatenate the tokens of each text, and find their offsets."""
     tokens = [token for row in rows for token in row]
-    row_lengths = np.array([len(row) for row in rows], np.int64)
-    sizes = np.fromiter(map(len, tokens), np.int64, len(tokens))
-    # As if one blank separated all tokens; a text in which this is not so is searched.
+    row_lengths, text_lengths, sizes = (
+        np.fromiter(map(len, strings), np.int64, len(strings)) for strings in (rows, texts, tokens)
+    )
+    # As if a single blank separated the tokens; texts with other lengths are searched.
     places = np.concatenate([[0], np.cumsum(sizes + 1)])
-    row_stops = np.cumsum(row_lengths)
-    first_places = places[row_stops - row_lengths]
-    starts = places[:-1] - np.repeat(first_places, row_lengths)
+    stops = np.cumsum(row_lengths)
+    firsts = stops - row_lengths
+    starts = places[:-1] - np.repeat(places[firsts], row_lengths)
     ends = starts + sizes
-    joined_lengths = (places[row_stops] - first_places - 1).tolist()
-    for row, (text, length) in enumerate(zip(texts, joined_lengths, strict=True)):
-        if rows[row] and len(text) != length:
-            part = slice(row_stops[row] - row_lengths[row], row_stops[row])
-            starts[part], ends[part] = find_offsets(text, rows[row])
+    for row in np.flatnonzero(text_lengths != places[stops] - places[firsts] - 1).tolist():
+        part = slice(firsts[row], stops[row])
+        starts[part], ends[part] = find_offsets(texts[row], rows[row])
     return TokenizedTexts(tokens, row_lengths, starts, ends)
