@@ -33,7 +33,7 @@ from seqlab.serving.tagging.tagged_text import TextTagger
 from seqlab.tags import convert_tags
 
 WORDS = [token for sentence in TOKENS for token in sentence]
-TEXTS = [*SENTENCES, "", "  ", "Dr. Smith's in Zürich, isn't he?", " ".join(WORDS * 4), "one"]
+TEXTS = [*SENTENCES, "", "  ", " is  it ", "Dr. Smith's in Zürich, isn't he?", " ".join(WORDS * 4), "one"]
 
 
 @pytest.fixture(scope="module", params=["ner", "pos"])
