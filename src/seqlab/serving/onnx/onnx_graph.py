@@ -180,3 +180,11 @@ class OnnxGraph:
 def weight_of(variable: Any) -> np.ndarray:
     """Return the value of a Keras variable, float32."""
     return np.asarray(variable, np.float32)
+
+
+def affine(g: OnnxGraph, x: Value, kernel: np.ndarray, bias: np.ndarray) -> str:
+    """Write `x @ kernel + bias` over a matrix, which ONNX Runtime computes in one operation."""
+    size, units = kernel.shape
+    flat = g.op("Add", g.op("MatMul", g.reshape(x, -1, size), kernel), bias)
+    shape = g.op("Concat", g.op("Shape", x, end=-1), np.array([units]), axis=0)
+    return g.op("Reshape", flat, shape)

@@ -9,7 +9,7 @@ import numpy as np
 from seqlab.modeling.heads.crf_head import CRFHead
 from seqlab.modeling.heads.softmax_head import SoftmaxHead
 from seqlab.modeling.masks.masked_ops import MASKED_SCORE
-from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError
+from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, affine, weight_of
 
 
 def project(g: OnnxGraph, head: Any, x: str) -> str:
@@ -20,9 +20,9 @@ def project(g: OnnxGraph, head: Any, x: str) -> str:
     """
     if not isinstance(head, (SoftmaxHead, CRFHead)):
         raise UnsupportedLayerError.of_layer(head)
-    scores = g.op("MatMul", x, np.asarray(head.projection.kernel, np.float32))
-    scores = g.op("Add", scores, np.asarray(head.projection.bias, np.float32))
-    return g.op("Where", np.array(head.constraints.can_predict), scores, MASKED_SCORE)
+    can_predict = np.array(head.constraints.can_predict)
+    kernel, bias = (weight_of(part) for part in (head.projection.kernel, head.projection.bias))
+    return affine(g, x, np.where(can_predict, kernel, 0), np.where(can_predict, bias, MASKED_SCORE))
 
 
 def decode(g: OnnxGraph, head: SoftmaxHead | CRFHead, logits: str, mask: str) -> tuple[str, str]:

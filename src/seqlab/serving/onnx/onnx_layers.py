@@ -24,7 +24,8 @@ from seqlab.modeling.encoders.transformer import (
     TransformerEncoderBlock,
 )
 from seqlab.modeling.masks.masked_ops import MASKED_SCORE
-from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, Value, weight_of
+from seqlab.serving.onnx.onnx_attention import attend, dot_products, project_to_heads
+from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, Value, affine, weight_of
 from seqlab.serving.onnx.onnx_pretrained import embed_pieces
 
 
@@ -97,15 +98,7 @@ def lstm_gates(weight: Any) -> np.ndarray:
 
 
 def _dense(g: OnnxGraph, layer: Any, x: Value) -> str:
-    return _affine(g, x, weight_of(layer.kernel), weight_of(layer.bias))
-
-
-def _affine(g: OnnxGraph, x: Value, kernel: np.ndarray, bias: np.ndarray) -> str:
-    """Write `x @ kernel + bias` over a matrix, which ONNX Runtime computes in one operation."""
-    size, units = kernel.shape
-    flat = g.op("Add", g.op("MatMul", g.reshape(x, -1, size), kernel), bias)
-    shape = g.op("Concat", g.op("Shape", x, end=-1), np.array([units]), axis=0)
-    return g.op("Reshape", flat, shape)
+    return affine(g, x, weight_of(layer.kernel), weight_of(layer.bias))
 
 
 def _norm(g: OnnxGraph, layer: Any, x: Value) -> str:
@@ -159,7 +152,7 @@ def _convolve(g: OnnxGraph, kernels: Sequence[Any], x: str, bias: np.ndarray) ->
         x if shift == 0 else g.op("Pad", x, np.array([0, -shift, 0, 0, shift, 0]))
         for shift in range(-before, after + 1)
     ]
-    return _affine(g, g.op("Concat", *shifted, axis=-1), kernel.reshape(-1, kernel.shape[-1]), bias)
+    return affine(g, g.op("Concat", *shifted, axis=-1), kernel.reshape(-1, kernel.shape[-1]), bias)
 
 
 def _convolution_step(g: OnnxGraph, layer: Any, x: str) -> str:
@@ -201,7 +194,6 @@ def _transformer_block(g: OnnxGraph, block: TransformerEncoderBlock, x: str, mas
 def _attention(g: OnnxGraph, layer: SelfAttention, x: str, mask: str) -> str:
     """Write self-attention. Constant factors and sums are computed here and not in the graph."""
     heads, head_dim = layer.num_heads, layer.head_dim
-    batch, length = g.size(x, 0), g.size(x, 1)
     scale = np.float32(1 / math.sqrt(head_dim))
     kernels, biases = (
         [weight_of(getattr(part, name)) for part in (layer.query, layer.key, layer.value)]
@@ -210,12 +202,13 @@ def _attention(g: OnnxGraph, layer: SelfAttention, x: str, mask: str) -> str:
     kernels[0], biases[0] = kernels[0] * scale, biases[0] * scale
     if layer.relative_positions:
         biases[0] = biases[0] + weight_of(layer.content_bias).reshape(-1) * scale
-    joint = _affine(g, x, np.concatenate(kernels, axis=-1), np.concatenate(biases))
-    parts = g.op("Transpose", g.reshape(joint, batch, length, 3 * heads, head_dim), perm=[0, 2, 1, 3])
-    query, key, value = g.ops("Split", parts, outputs=3, axis=1, num_outputs=3)
-    scores = g.op("MatMul", query, g.op("Transpose", key, perm=[0, 1, 3, 2]))
+    query, key, value = (
+        project_to_heads(g, x, kernel, bias, heads=heads)
+        for kernel, bias in zip(kernels, biases, strict=True)
+    )
+    scores = dot_products(g, query, key)
     if layer.relative_positions:
-        sine, cosine = _sinusoids(g, length, head_dim)
+        sine, cosine = _sinusoids(g, g.size(x, 1), head_dim)
         change = (weight_of(layer.distance_bias) - weight_of(layer.content_bias)) * scale
         for_sine, for_cosine = g.ops("Split", g.op("Add", query, change), outputs=2, axis=-1, num_outputs=2)
         rotated = g.op(
@@ -226,10 +219,7 @@ def _attention(g: OnnxGraph, layer: SelfAttention, x: str, mask: str) -> str:
         )
         places = g.op("Transpose", g.op("Concat", cosine, sine, axis=-1), perm=[1, 0])
         scores = g.op("Add", scores, g.op("MatMul", rotated, places))
-    scores = g.op("Where", g.op("Unsqueeze", mask, np.array([1, 2])), scores, MASKED_SCORE)
-    context = g.op("MatMul", g.op("Softmax", scores, axis=-1), value)
-    context = g.op("Transpose", context, perm=[0, 2, 1, 3])
-    return _dense(g, layer.output_projection, g.op("Reshape", context, g.op("Shape", x)))
+    return _dense(g, layer.output_projection, attend(g, scores, value, mask, units=heads * head_dim))
 
 
 def _bilstm(g: OnnxGraph, layer: BiLSTMEncoder, x: str, mask: str) -> str:
@@ -272,7 +262,7 @@ def _lengths(g: OnnxGraph, mask: str) -> str:
 
 
 def _zero_padding(g: OnnxGraph, x: str, mask: str) -> str:
-    return g.op("Where", g.op("Unsqueeze", mask, np.array([2])), x, 0.0)
+    return g.op("Mul", g.op("Unsqueeze", g.cast(mask, np.float32), np.array([2])), x)
 
 
 def _sinusoids(g: OnnxGraph, length: str, dim: int) -> tuple[str, str]:

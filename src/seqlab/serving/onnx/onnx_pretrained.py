@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from seqlab.modeling.masks.masked_ops import MASKED_SCORE
 from seqlab.modeling.pretrained import PretrainedEmbedding
-from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, weight_of
+from seqlab.serving.onnx.onnx_attention import attend, dot_products, project_to_heads
+from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, affine, weight_of
 
 
 def embed_pieces(g: OnnxGraph, layer: PretrainedEmbedding, features: dict[str, str]) -> str:
@@ -87,7 +87,7 @@ def _same(g: OnnxGraph, layer: Any, x: str) -> str:
 
 
 def _dense(g: OnnxGraph, layer: Any, x: str) -> str:
-    x = g.op("Add", g.op("MatMul", x, weight_of(layer.kernel)), weight_of(layer.bias))
+    x = affine(g, x, weight_of(layer.kernel), weight_of(layer.bias))
     name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
     if name not in _ACTIVATIONS:
         raise UnsupportedLayerError.of_activation(layer, name)
@@ -107,27 +107,22 @@ def _block(g: OnnxGraph, layer: Any, x: str, padding_mask: str) -> str:
 
 
 def _attention(g: OnnxGraph, layer: Any, x: str, mask: str) -> str:
-    """Write `keras.layers.MultiHeadAttention` of x to itself; one product computes the three projections."""
+    """Write `keras.layers.MultiHeadAttention` of x to itself."""
     heads, size = layer.num_heads, layer.key_dim
-    scale = np.float32(1 / math.sqrt(size))
-    parts = (layer.query_dense, layer.key_dense, layer.value_dense)
-    kernels = [weight_of(part.kernel).reshape(-1, heads * size) for part in parts]
-    biases = [weight_of(part.bias).reshape(-1) for part in parts]
-    kernels[0], biases[0] = kernels[0] * scale, biases[0] * scale
-    joint = g.op("MatMul", x, np.concatenate(kernels, axis=-1))
-    joint = g.op("Add", joint, np.concatenate(biases))
-    by_head = g.reshape(joint, g.size(x, 0), g.size(x, 1), 3 * heads, size)
-    by_head = g.op("Transpose", by_head, perm=[0, 2, 1, 3])
-    query, key, value = g.ops("Split", by_head, outputs=3, axis=1, num_outputs=3)
-    scores = g.op("MatMul", query, g.op("Transpose", key, perm=[0, 1, 3, 2]))
-    scores = g.op("Where", g.op("Unsqueeze", mask, np.array([1, 2])), scores, MASKED_SCORE)
-    context = g.op("MatMul", g.op("Softmax", scores, axis=-1), value)
-    context = g.op("Transpose", context, perm=[0, 2, 1, 3])
-    context = g.reshape(context, g.size(x, 0), g.size(x, 1), heads * size)
+    scales = (np.float32(1 / math.sqrt(size)), np.float32(1), np.float32(1))
+    query, key, value = (
+        project_to_heads(
+            g,
+            x,
+            weight_of(part.kernel).reshape(-1, heads * size) * scale,
+            weight_of(part.bias).reshape(-1) * scale,
+            heads=heads,
+        )
+        for part, scale in zip((layer.query_dense, layer.key_dense, layer.value_dense), scales, strict=True)
+    )
+    context = attend(g, dot_products(g, query, key), value, mask, units=heads * size)
     output = layer.output_dense
-    kernel = weight_of(output.kernel)
-    product = g.op("MatMul", context, kernel.reshape(heads * size, -1))
-    return g.op("Add", product, weight_of(output.bias))
+    return affine(g, context, weight_of(output.kernel).reshape(heads * size, -1), weight_of(output.bias))
 
 
 _WRITERS: dict[str, Callable[..., str]] = {
