@@ -17,7 +17,7 @@ from seqlab.modeling.encoders.bilstm import BiLSTMEncoder
 from seqlab.modeling.encoders.no_encoder import NoEncoder
 from seqlab.modeling.encoders.transformer import TransformerEncoder
 from seqlab.modeling.tagger import Tagger
-from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError
+from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, affine
 from seqlab.serving.onnx.onnx_heads import project
 from seqlab.serving.onnx.onnx_layers import embed, encode, lstm_gates, project_to_blocks, transform
 from seqlab.serving.onnx.onnx_pretrained import embed_pieces
@@ -109,7 +109,8 @@ def _first_product(g: OnnxGraph, encoder: Any, x: str) -> tuple[str, int]:
     if isinstance(encoder, TransformerEncoder):
         return project_to_blocks(g, encoder, x), encoder.hidden_dim
     if isinstance(encoder, BiLSTMEncoder):
-        gates = _gates(g, encoder.recurrent_layers[0], [x, x])
+        cells = _cells(encoder.recurrent_layers[0])
+        gates = [affine(g, x, lstm_gates(cell.kernel), lstm_gates(cell.bias)) for cell in cells]
         return g.op("Concat", *gates, axis=-1), 8 * encoder.units
     raise UnsupportedLayerError.of_layer(encoder)
 
@@ -131,14 +132,6 @@ def _cells(layer: Any) -> list[Any]:
     return [layer.forward_layer.cell, layer.backward_layer.cell]
 
 
-def _gates(g: OnnxGraph, layer: Any, inputs: list[str]) -> list[str]:
-    """Write the gates of both directions, float (..., 4 H), from the inputs of each, without recurrence."""
-    return [
-        g.op("Add", g.op("MatMul", x, lstm_gates(cell.kernel)), lstm_gates(cell.bias))
-        for cell, x in zip(_cells(layer), inputs, strict=True)
-    ]
-
-
 def _bilstm(g: OnnxGraph, encoder: BiLSTMEncoder, vectors: str, types: str, mask: str) -> str:
     """Write stacked LSTMs over the gates of types, float (V, 8 H): int (B, T) to float (B, T, 2 H).
 
@@ -152,35 +145,52 @@ def _bilstm(g: OnnxGraph, encoder: BiLSTMEncoder, vectors: str, types: str, mask
         return g.op("ReverseSequence", x, lengths, time_axis=0, batch_axis=1)
 
     by_time = g.op("Mul", g.op("Transpose", types, perm=[1, 0]), np.array(2, np.int32))
-    both = [by_time, g.op("Add", reverse(by_time), np.array(1, np.int32))]
+    inputs = [by_time, g.op("Add", reverse(by_time), np.array(1, np.int32))]
     by_direction = g.reshape(vectors, -1, 4 * encoder.units)
-    gates = [g.op("Gather", by_direction, rows, axis=0) for rows in both]
     x = ""
     for number, layer in enumerate(encoder.recurrent_layers):
         if number > 0:
-            gates = _gates(g, layer, [x, reverse(x)])
+            inputs = [x, reverse(x)]
         forward, backward = (
-            _recurrence(g, cell, part, encoder.units, f"lstm{number}_{direction}_")
-            for direction, cell, part in zip(("forward", "backward"), _cells(layer), gates, strict=True)
+            _recurrence(g, cell, part, f"lstm{number}_{direction}_", gates=None if number else by_direction)
+            for direction, cell, part in zip(("forward", "backward"), _cells(layer), inputs, strict=True)
         )
         x = g.op("Concat", forward, reverse(backward), axis=-1)
     return g.op("Transpose", x, perm=[1, 0, 2])
 
 
-def _recurrence(g: OnnxGraph, cell: Any, gates: str, units: int, prefix: str) -> str:
-    """Write the steps of an LSTM in one direction: gates, float (T, B, 4 H), to states (T, B, H)."""
+def _recurrence(g: OnnxGraph, cell: Any, inputs: str, prefix: str, *, gates: str | None) -> str:
+    """Write the steps of an LSTM in one direction.
+
+    All that a step needs is computed in it: arrays over all steps would not fit into the CPU's cache.
+
+    Args:
+        cell: the LSTM's cell with H units.
+        inputs: float (T, B, D), or, if there are gates, their rows, int32 (T, B).
+        prefix: prefix of all names in a step.
+        gates: float (V, 4 H), what the inputs add to the gates.
+
+    Returns:
+        The states, float (T, B, H).
+    """
     step = OnnxGraph(prefix)
-    hidden, memory, from_input = f"{prefix}hidden", f"{prefix}memory", f"{prefix}gates"
-    total = step.op("Add", step.op("MatMul", hidden, lstm_gates(cell.recurrent_kernel)), from_input)
+    hidden, memory, now = f"{prefix}hidden", f"{prefix}memory", f"{prefix}input"
+    kernel = lstm_gates(cell.recurrent_kernel)
+    if gates:
+        total = step.op("Add", step.op("MatMul", hidden, kernel), step.op("Gather", gates, now, axis=0))
+    else:
+        kernel = np.concatenate([lstm_gates(cell.kernel), kernel])
+        both = step.op("Concat", now, hidden, axis=-1)
+        total = step.op("Add", step.op("MatMul", both, kernel), lstm_gates(cell.bias))
     i, o, f, c = step.ops("Split", total, outputs=4, axis=-1, num_outputs=4)
     i, o, f = (step.op("Sigmoid", x) for x in (i, o, f))
     kept, written = step.op("Mul", f, memory), step.op("Mul", i, step.op("Tanh", c))
     next_memory = step.op("Add", kept, written)
     next_hidden = step.op("Mul", o, step.op("Tanh", next_memory))
-    zeros = g.op("Expand", 0.0, g.op("Concat", g.size(gates, 1), np.array([units]), axis=0))
+    zeros = g.op("Expand", 0.0, g.op("Concat", g.size(inputs, 1), np.array([cell.units]), axis=0))
     return g.scan(
         step,
         [(hidden, zeros, next_hidden), (memory, zeros, next_memory)],
-        [(from_input, gates)],
+        [(now, inputs)],
         [step.op("Identity", next_hidden)],
     )[2]
