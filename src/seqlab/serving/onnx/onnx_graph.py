@@ -183,8 +183,18 @@ def weight_of(variable: Any) -> np.ndarray:
 
 
 def affine(g: OnnxGraph, x: Value, kernel: np.ndarray, bias: np.ndarray) -> str:
-    """Write `x @ kernel + bias` over a matrix, which ONNX Runtime computes in one operation."""
+    """Write `x @ kernel + bias`: float (..., D) to (..., units).
+
+    The product is that of two matrices, which ONNX Runtime fuses with the sum.
+    """
     size, units = kernel.shape
     flat = g.op("Add", g.op("MatMul", g.reshape(x, -1, size), kernel), bias)
     shape = g.op("Concat", g.op("Shape", x, end=-1), np.array([units]), axis=0)
     return g.op("Reshape", flat, shape)
+
+
+def layer_norm(g: OnnxGraph, layer: Any, x: Value) -> str:
+    """Write Keras's `LayerNormalization` over the last axis."""
+    return g.op(
+        "LayerNormalization", x, weight_of(layer.gamma), weight_of(layer.beta), axis=-1, epsilon=layer.epsilon
+    )

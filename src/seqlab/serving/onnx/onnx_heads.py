@@ -40,9 +40,9 @@ def decode(g: OnnxGraph, head: SoftmaxHead | CRFHead, logits: str, mask: str) ->
             log_p = g.op("LogSoftmax", logits, axis=-1)
             tag_ids = _best_tags(g, _with_boundaries(g, log_p, start, end, mask), transitions, mask)
     else:
-        start += np.asarray(head.start, np.float32)
-        end += np.asarray(head.end, np.float32)
-        transitions += np.asarray(head.transitions, np.float32)
+        start += weight_of(head.start)
+        end += weight_of(head.end)
+        transitions += weight_of(head.transitions)
         emissions = _with_boundaries(g, logits, start, end, mask)
         tag_ids = _best_tags(g, emissions, transitions, mask)
         probabilities = _marginals(g, emissions, transitions, mask)

@@ -25,7 +25,14 @@ from seqlab.modeling.encoders.transformer import (
 )
 from seqlab.modeling.masks.masked_ops import MASKED_SCORE
 from seqlab.serving.onnx.onnx_attention import attend, dot_products, project_to_heads
-from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, Value, affine, weight_of
+from seqlab.serving.onnx.onnx_graph import (
+    OnnxGraph,
+    UnsupportedLayerError,
+    Value,
+    affine,
+    layer_norm,
+    weight_of,
+)
 from seqlab.serving.onnx.onnx_pretrained import embed_pieces
 
 
@@ -88,7 +95,7 @@ def transform(g: OnnxGraph, layer: TransformerEncoder, x: str, mask: str) -> str
         x = g.op("Add", x, g.op("Concat", *_sinusoids(g, g.size(x, 1), layer.hidden_dim), axis=-1))
     for block in layer.blocks:
         x = _transformer_block(g, block, x, mask)
-    return _norm(g, layer.final_norm, x)
+    return layer_norm(g, layer.final_norm, x)
 
 
 def lstm_gates(weight: Any) -> np.ndarray:
@@ -99,12 +106,6 @@ def lstm_gates(weight: Any) -> np.ndarray:
 
 def _dense(g: OnnxGraph, layer: Any, x: Value) -> str:
     return affine(g, x, weight_of(layer.kernel), weight_of(layer.bias))
-
-
-def _norm(g: OnnxGraph, layer: Any, x: Value) -> str:
-    return g.op(
-        "LayerNormalization", x, weight_of(layer.gamma), weight_of(layer.beta), axis=-1, epsilon=layer.epsilon
-    )
 
 
 def _gelu(g: OnnxGraph, x: str) -> str:
@@ -154,7 +155,7 @@ def _convolve(g: OnnxGraph, kernels: Sequence[Any], x: str, mask: str, bias: np.
 
 
 def _neighbours(g: OnnxGraph, mask: str, before: int, after: int) -> str:
-    """Write the places of each position's neighbours, and its own, in the flattened N * T positions.
+    """Write the indices of each position's neighbours, and its own, among the flattened N * T positions.
 
     Returns:
         int64 (N, T, before + 1 + after); N * T if a neighbour is padding or lies outside.
@@ -192,7 +193,7 @@ def _character_attention(
     hidden = _convolution_step(g, layer.convolution, x, real)
     is_real = g.op("Unsqueeze", real, np.array([2]))
     scores = g.op("Where", is_real, _dense(g, layer.scores, hidden), MASKED_SCORE)
-    weights = _zero_padding(g, g.op("Softmax", scores, axis=1), real)
+    weights = g.op("Softmax", scores, axis=1)
     by_head = g.reshape(hidden, -1, places, NUM_HEADS, layer.units // NUM_HEADS)
     weighted = g.op("Mul", g.op("Unsqueeze", weights, np.array([3])), by_head)
     return g.reshape(g.op("ReduceSum", weighted, np.array([1]), keepdims=0), -1, layer.units)
@@ -201,10 +202,10 @@ def _character_attention(
 def _transformer_block(g: OnnxGraph, block: TransformerEncoderBlock, x: str, mask: str) -> str:
     if block.convolution_step is not None:
         step = block.convolution_step
-        x = g.op("Add", x, _convolution_step(g, step.convolution, _norm(g, step.norm, x), mask))
-    x = g.op("Add", x, _attention(g, block.attention, _norm(g, block.norm, x), mask))
+        x = g.op("Add", x, _convolution_step(g, step.convolution, layer_norm(g, step.norm, x), mask))
+    x = g.op("Add", x, _attention(g, block.attention, layer_norm(g, block.norm, x), mask))
     step = block.feed_forward_step
-    hidden = _gelu(g, _dense(g, step.inner, _norm(g, step.norm, x)))
+    hidden = _gelu(g, _dense(g, step.inner, layer_norm(g, step.norm, x)))
     return g.op("Add", x, _dense(g, step.outer, hidden))
 
 
@@ -276,10 +277,6 @@ def _lengths(g: OnnxGraph, mask: str) -> str:
     """Write the number of real positions in each row, int32 (B,), at least 1."""
     counts = g.op("ReduceSum", g.cast(mask, np.int32), np.array([1]), keepdims=0)
     return g.op("Max", counts, np.array(1, np.int32))
-
-
-def _zero_padding(g: OnnxGraph, x: str, mask: str) -> str:
-    return g.op("Mul", g.op("Unsqueeze", g.cast(mask, np.float32), np.array([2])), x)
 
 
 def _sinusoids(g: OnnxGraph, length: str, dim: int) -> tuple[str, str]:

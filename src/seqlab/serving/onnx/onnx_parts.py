@@ -166,9 +166,9 @@ def _recurrence(g: OnnxGraph, cell: Any, inputs: str, prefix: str, *, gates: str
 
     Args:
         cell: the LSTM's cell with H units.
-        inputs: float (T, B, D), or, if there are gates, their rows, int32 (T, B).
+        inputs: float (T, B, D), or, if `gates` is given, indices of its rows, int32 (T, B).
         prefix: prefix of all names in a step.
-        gates: float (V, 4 H), what the inputs add to the gates.
+        gates: float (V, 4 H), the part of the gates that depends on the input, for each type and direction.
 
     Returns:
         The states, float (T, B, H).

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqlab.modeling.pretrained import PretrainedEmbedding
 from seqlab.serving.onnx.onnx_attention import attend, dot_products, project_to_heads
-from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, affine, weight_of
+from seqlab.serving.onnx.onnx_graph import OnnxGraph, UnsupportedLayerError, affine, layer_norm, weight_of
 
 
 def embed_pieces(g: OnnxGraph, layer: PretrainedEmbedding, features: dict[str, str]) -> str:
@@ -77,11 +77,6 @@ def _add(g: OnnxGraph, layer: Any, inputs: Any) -> str:
     return g.op("Sum", *inputs)
 
 
-def _norm(g: OnnxGraph, layer: Any, x: str) -> str:
-    weights = (weight_of(layer.gamma), weight_of(layer.beta))
-    return g.op("LayerNormalization", x, *weights, axis=-1, epsilon=layer.epsilon)
-
-
 def _same(g: OnnxGraph, layer: Any, x: str) -> str:
     return x
 
@@ -96,14 +91,14 @@ def _dense(g: OnnxGraph, layer: Any, x: str) -> str:
 
 def _block(g: OnnxGraph, layer: Any, x: str, padding_mask: str) -> str:
     """Write `keras_hub.layers.TransformerEncoder`."""
-    attended = _norm(g, layer._self_attention_layer_norm, x) if layer.normalize_first else x
+    attended = layer_norm(g, layer._self_attention_layer_norm, x) if layer.normalize_first else x
     x = g.op("Add", _attention(g, layer._self_attention_layer, attended, padding_mask), x)
     if not layer.normalize_first:
-        x = _norm(g, layer._self_attention_layer_norm, x)
-    hidden = _norm(g, layer._feedforward_layer_norm, x) if layer.normalize_first else x
+        x = layer_norm(g, layer._self_attention_layer_norm, x)
+    hidden = layer_norm(g, layer._feedforward_layer_norm, x) if layer.normalize_first else x
     hidden = _dense(g, layer._feedforward_intermediate_dense, hidden)
     x = g.op("Add", _dense(g, layer._feedforward_output_dense, hidden), x)
-    return x if layer.normalize_first else _norm(g, layer._feedforward_layer_norm, x)
+    return x if layer.normalize_first else layer_norm(g, layer._feedforward_layer_norm, x)
 
 
 def _attention(g: OnnxGraph, layer: Any, x: str, mask: str) -> str:
@@ -130,7 +125,7 @@ _WRITERS: dict[str, Callable[..., str]] = {
     "Dense": _dense,
     "Dropout": _same,
     "Embedding": _embedding,
-    "LayerNormalization": _norm,
+    "LayerNormalization": layer_norm,
     "PositionEmbedding": _positions,
     "ReversibleEmbedding": _embedding,
     "TokenAndPositionEmbedding": _token_and_positions,
