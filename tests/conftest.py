@@ -56,6 +56,14 @@ class ByRoomScheduling(LoadFileScheduling):
         return next(rooms, super()._split_scope(nodeid))
 
 
+gc.disable()  # until the test files are imported, because imports make no garbage worth the search
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling:
     return ByRoomScheduling(config, log)
@@ -70,7 +78,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def warm() -> Iterator[Path]:
-    """A `python` that has imported TensorFlow, Keras and MLflow; `warm_python` states its limits."""
+    """A `python` that has imported TensorFlow, Keras, MLflow and DVC; `warm_python` states its limits."""
     with (
         tempfile.TemporaryDirectory(prefix="warm-") as folder,  # tmp_path is too long for sockets
         warm_python(Path(folder), {**SETTINGS, "TF_CPP_MIN_LOG_LEVEL": "3"}) as python,

@@ -138,8 +138,14 @@ def follow_recipe(folder: Path) -> Any:
     return yaml.safe_load(setting)
 
 
-def copy_repository(folder: Path, python: Path | None = None) -> Workspace:
-    """Copy the repository's files into `folder`, with this environment, or one of a `python` alone."""
+def copy_repository(folder: Path, python: Path | None = None, warm: Path | None = None) -> Workspace:
+    """Copy the repository's files into `folder`, with this environment, or one of programs alone.
+
+    Args:
+        folder: an empty folder.
+        python: the `python` of the environment.
+        warm: the Python that runs the environment's `dvc` and `seqlab`; `python` by default.
+    """
     for name in COPIED:
         source, target = REPOSITORY / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -155,6 +161,10 @@ def copy_repository(folder: Path, python: Path | None = None) -> Workspace:
     else:
         (folder / ".venv/bin").mkdir(parents=True)
         (folder / ".venv/bin/python").symlink_to(python)
+        for name in ("dvc", "seqlab"):
+            program = folder / ".venv/bin" / name
+            program.write_text(f'#!/bin/sh\nexec {warm or python} -m {name} "$@"\n', encoding="utf-8")
+            program.chmod(0o755)
     return Workspace(folder)
 
 
@@ -170,12 +180,12 @@ def commit(workspace: Workspace) -> None:
         workspace.run(*command)
 
 
-def make_workspace(folder: Path, python: Path | None = None) -> Workspace:
+def make_workspace(folder: Path, python: Path | None = None, warm: Path | None = None) -> Workspace:
     """Copy the repository, set small parameters, and commit.
 
     The POS tagger gets the encoder of CONTRIBUTING.md's recipe.
     """
-    workspace = copy_repository(folder, python)
+    workspace = copy_repository(folder, python, warm)
     workspace.change(SMALL | {"pos.encoder": follow_recipe(folder)})
     commit(workspace)
     return workspace
@@ -185,14 +195,14 @@ def make_workspace(folder: Path, python: Path | None = None) -> Workspace:
 def small_run(tmp_path_factory: pytest.TempPathFactory, warm: Path) -> Workspace:
     """A workspace in which `dvc repro` has run, started by its path without an active environment.
 
-    The stages of POS and NER's evaluation run in the warm Python, the others in a new one.
+    The first stages and NER's training run in a new Python, the others and commands in the warm one.
     """
     without_packages = tmp_path_factory.mktemp("bin")
     python = without_packages / "python-of-task"
-    choice = f'*" pos"|*"evaluate ner") exec {warm} "$@";; *) exec {sys.executable} "$@";;'
+    choice = f'*" pos"|*"evaluate ner"|*"export ner") exec {warm} "$@";; *) exec {sys.executable} "$@";;'
     python.write_text(f'#!/bin/sh\ncase "$*" in {choice} esac\n', encoding="utf-8")
     python.chmod(0o755)
-    workspace = make_workspace(tmp_path_factory.mktemp("workspace"), python)
+    workspace = make_workspace(tmp_path_factory.mktemp("workspace"), python, warm)
     (without_packages / "python").symlink_to(getattr(sys, "_base_executable", "/usr/bin/python3"))
     workspace.output = workspace.run(str(PROGRAMS / "dvc"), "repro", path=str(without_packages))
     return workspace
