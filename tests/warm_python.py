@@ -1,4 +1,4 @@
-"""A `python` whose programs start with TensorFlow, Keras, MLflow and DVC imported, up to 6 s of CPU for each.
+"""A `python` whose programs start with TensorFlow, Keras, MLflow and DVC imported, to save up to 6 s of CPU.
 
 `warm_python` imports them in a server, which forks for each program. The `python` that it writes passes its
 arguments, environment, working directory and standard streams on, and ends as the program does; if it is

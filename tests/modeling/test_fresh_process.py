@@ -33,7 +33,7 @@ from seqlab.modeling.optimizer import make_optimizer
 if keras.backend.backend() == "jax":  # one compiled function each instead of one for every operation
     from jax import jit as compiled
 
-    # The weights come from the files. For random ones, JAX would compile a function for each shape.
+    # The files hold the weights. For random initial ones, JAX would compile a function for each shape.
     for name in ("VarianceScaling", "RandomUniform", "Orthogonal"):
         kind = getattr(keras.initializers, name)
         kind.__call__ = lambda self, shape, dtype=None: np.zeros(shape, "float32")

@@ -138,13 +138,10 @@ def follow_recipe(folder: Path) -> Any:
     return yaml.safe_load(setting)
 
 
-def copy_repository(folder: Path, python: Path | None = None, warm: Path | None = None) -> Workspace:
-    """Copy the repository's files into `folder`, with this environment, or one of programs alone.
+def copy_repository(folder: Path, python: Path | None = None) -> Workspace:
+    """Copy the repository's files into `folder`, with this environment, or one of a `python` alone.
 
-    Args:
-        folder: an empty folder.
-        python: the `python` of the environment.
-        warm: the Python that runs the environment's `dvc` and `seqlab`; `python` by default.
+    `python` then also runs the environment's `dvc` and `seqlab`.
     """
     for name in COPIED:
         source, target = REPOSITORY / name, folder / name
@@ -163,7 +160,7 @@ def copy_repository(folder: Path, python: Path | None = None, warm: Path | None 
         (folder / ".venv/bin/python").symlink_to(python)
         for name in ("dvc", "seqlab"):
             program = folder / ".venv/bin" / name
-            program.write_text(f'#!/bin/sh\nexec {warm or python} -m {name} "$@"\n', encoding="utf-8")
+            program.write_text(f'#!/bin/sh\nexec {python} -m {name} "$@"\n', encoding="utf-8")
             program.chmod(0o755)
     return Workspace(folder)
 
@@ -180,12 +177,12 @@ def commit(workspace: Workspace) -> None:
         workspace.run(*command)
 
 
-def make_workspace(folder: Path, python: Path | None = None, warm: Path | None = None) -> Workspace:
+def make_workspace(folder: Path, python: Path | None = None) -> Workspace:
     """Copy the repository, set small parameters, and commit.
 
     The POS tagger gets the encoder of CONTRIBUTING.md's recipe.
     """
-    workspace = copy_repository(folder, python, warm)
+    workspace = copy_repository(folder, python)
     workspace.change(SMALL | {"pos.encoder": follow_recipe(folder)})
     commit(workspace)
     return workspace
@@ -195,14 +192,16 @@ def make_workspace(folder: Path, python: Path | None = None, warm: Path | None =
 def small_run(tmp_path_factory: pytest.TempPathFactory, warm: Path) -> Workspace:
     """A workspace in which `dvc repro` has run, started by its path without an active environment.
 
-    The first stages and NER's training run in a new Python, the others and commands in the warm one.
+    The download, NER's preparation and NER's training run in a new Python. The other stages and the commands
+    that follow run in the warm one.
     """
     without_packages = tmp_path_factory.mktemp("bin")
     python = without_packages / "python-of-task"
-    choice = f'*" pos"|*"evaluate ner"|*"export ner") exec {warm} "$@";; *) exec {sys.executable} "$@";;'
+    warm_ones = '*" pos"|*"evaluate ner"|*"export ner"|"-m dvc "*|"-m seqlab "*'
+    choice = f'{warm_ones}) exec {warm} "$@";; *) exec {sys.executable} "$@";;'
     python.write_text(f'#!/bin/sh\ncase "$*" in {choice} esac\n', encoding="utf-8")
     python.chmod(0o755)
-    workspace = make_workspace(tmp_path_factory.mktemp("workspace"), python, warm)
+    workspace = make_workspace(tmp_path_factory.mktemp("workspace"), python)
     (without_packages / "python").symlink_to(getattr(sys, "_base_executable", "/usr/bin/python3"))
     workspace.output = workspace.run(str(PROGRAMS / "dvc"), "repro", path=str(without_packages))
     return workspace

@@ -13,7 +13,6 @@ from seqlab.modeling.training_state import changing
 
 PARTS = ("embedder", "encoder", "head")
 ZERO_AT_PADDING = ("head's tags", "head's probabilities")
-LOSS = "head's loss"
 TOLERANCE = 1e-4
 Features = dict[str, np.ndarray]
 
@@ -23,8 +22,8 @@ def check_masks(tagger: Tagger, *, max_length: int, max_token_length: int) -> in
 
     Random sentences of three lengths go through a float32 copy of the tagger on the CPU: in one batch, with
     more padding tokens and characters, and those of the middle length alone, without padding tokens. Each
-    part's output, the tags, the probabilities and, with more padding, the loss must agree; rows of weight 0
-    are added to the loss. First, random noise is added to the copy's weights: initial biases are 0, so that
+    part's output, the tags, the probabilities and the loss must agree; so must the loss of rows alone and
+    beside rows of weight 0. First, random noise is added to the copy's weights: initial biases are 0, so that
     padding is often 0 by accident, and a layer that reads padding would seem correct.
 
     Args:
@@ -42,8 +41,12 @@ def check_masks(tagger: Tagger, *, max_length: int, max_token_length: int) -> in
     with keras.device("cpu"):  # a GPU may round each shape differently (TF32)
         copy = _noisy_copy(tagger)
         batch = _random_sentences(copy.embedder, max_length, max_token_length)
+        lengths = np.count_nonzero(batch["token_ids"], axis=1)
+        middle = int(np.median(lengths))
+        is_middle = lengths == middle
+        every = np.full(len(lengths), True)
         with recording() as calls:
-            expected = _results(copy, batch)
+            expected, of_middle = _results(copy, batch, [every, is_middle])
         report = MaskReport(calls)
         report.require_mask_at(copy.encoder.name, copy.head.name)
         for fault in report.faults:
@@ -59,18 +62,11 @@ def check_masks(tagger: Tagger, *, max_length: int, max_token_length: int) -> in
             tokens=min(length, max_length - length),
             characters=min(token_length, max_token_length - token_length),
         )
-        received = _results(copy, padded, weightless_rows=True)
-        _require_equal(copy, "with more padding", expected, received)
-
-        lengths = np.count_nonzero(batch["token_ids"], axis=1)
-        middle = int(np.median(lengths))
         alone = {
-            name: ids[lengths == middle, : None if name == "piece_ids" else middle]
-            for name, ids in batch.items()
+            name: ids[is_middle, : None if name == "piece_ids" else middle] for name, ids in batch.items()
         }
-        is_middle = np.repeat(lengths == middle, lengths)
-        expected = {name: values[is_middle] for name, values in expected.items() if name != LOSS}
-        _require_equal(copy, "without padding", expected, _results(copy, alone))
+        _require_equal(copy, "with more padding", expected, *_results(copy, padded, [every]))
+        _require_equal(copy, "without padding", of_middle, *_results(copy, alone, [every[is_middle]]))
     return sum(layer.received for layer in report.layers)
 
 
@@ -126,13 +122,17 @@ def _padded(batch: Features, *, tokens: int = 0, characters: int = 0) -> Feature
     return {name: np.pad(ids, widths[: ids.ndim]) for name, ids in batch.items()}
 
 
-def _results(tagger: Tagger, features: Features, *, weightless_rows: bool = False) -> dict[str, np.ndarray]:
-    """Return arrays (N, ...) for the N real tokens of a batch, and the mean loss per token, (1,).
+def _results(tagger: Tagger, features: Features, selections: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Run a tagger and return, for each selection of rows, what it computes for their real tokens.
 
     Args:
         tagger: runs eagerly.
-        features: the batch.
-        weightless_rows: whether to compute the loss with further rows, of weight 0.
+        features: a batch of B rows.
+        selections: each bool (B,).
+
+    Returns:
+        Arrays (N, ...) for the N real tokens of the rows, and their mean loss per token, (1,), for which the
+        other rows have the weight 0.
     """
     real = features["token_ids"] > 0
     with recording() as calls:
@@ -143,23 +143,21 @@ def _results(tagger: Tagger, features: Features, *, weightless_rows: bool = Fals
         "head's tags": tags,
         "head's probabilities": tagger.head.probabilities(logits, real),
     }
-    results = {}
-    for name, tensor in by_token.items():
-        values = keras.ops.convert_to_numpy(tensor)
-        if name in ZERO_AT_PADDING and np.any(values[~real]):
+    arrays = {name: keras.ops.convert_to_numpy(tensor) for name, tensor in by_token.items()}
+    for name in ZERO_AT_PADDING:
+        if np.any(arrays[name][~real]):
             raise SeqlabError(
                 f"the {name} are not 0 at padding",
                 where=_describe(tagger, tagger.head),
                 remedy="use the mask that `decode` and `probabilities` receive",
             )
-        results[name] = values[real]
-    weights = real.astype("float32")
-    if weightless_rows:
-        logits = keras.ops.concatenate([logits, logits])
-        tags = keras.ops.concatenate([tags, tags[::-1]])
-        weights = np.concatenate([weights, 0 * weights])
-    loss = tagger.compute_loss(y=tags, y_pred=logits, sample_weight=weights)
-    return results | {LOSS: np.array([float(loss)])}
+    results = []
+    for rows in selections:
+        selected = real & rows[:, None]
+        loss = tagger.compute_loss(y=tags, y_pred=logits, sample_weight=selected.astype("float32"))
+        of_tokens = {name: values[selected] for name, values in arrays.items()}
+        results.append(of_tokens | {"head's loss": np.array([float(loss)])})
+    return results
 
 
 def _require_equal(

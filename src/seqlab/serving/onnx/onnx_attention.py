@@ -30,7 +30,7 @@ def dot_products(g: OnnxGraph, query: str, key: str) -> str:
 
 
 def attend(g: OnnxGraph, scores: str, value: str, mask: str, *, units: int) -> str:
-    """Write the weighted sums of the values by the softmax of the scores, without those of padding.
+    """Write the sums of the values, weighted by a softmax of the scores that leaves padding out.
 
     Args:
         scores: float (B, heads, T, T).
@@ -38,7 +38,7 @@ def attend(g: OnnxGraph, scores: str, value: str, mask: str, *, units: int) -> s
         mask: bool (B, T).
         units: the size of the result, float (B, T, units).
     """
-    # A bias (B, 1, T, T) is added faster than `Where` selects from the scores.
+    # Adding a bias (B, 1, T, T) is faster than `Where` on the scores (B, heads, T, T).
     bias = g.op("Where", g.op("Unsqueeze", mask, np.array([1, 2])), 0.0, MASKED_SCORE)
     length = g.size(mask, 1)
     shape = g.op("Concat", g.size(mask, 0), np.array([1]), length, length, axis=0)
